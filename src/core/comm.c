@@ -1,0 +1,235 @@
+#include "core/comm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+/* Elements or bytes in one MPI call: well under INT_MAX, and small enough for an implementation's buffers. */
+static const int64_t PIECE = INT64_C(1) << 28;
+enum { PAIR_TAG = 1 };
+
+static status_t check(int code, const char *call)
+{
+    if (code == MPI_SUCCESS)
+        return STATUS_OK;
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    if (MPI_Error_string(code, text, &length) != MPI_SUCCESS)
+        length = 0;
+    return status_new(EXIT_INTERNAL, "%s failed: %.*s", call, length, text);
+}
+
+status_t comm_open(struct comm *comm, MPI_Comm world)
+{
+    comm->bytes_reduced = 0;
+    comm->handle = MPI_COMM_NULL;
+    status_t status = check(MPI_Comm_dup(world, &comm->handle), "MPI_Comm_dup");
+    if (!status)
+        status = check(MPI_Comm_set_errhandler(comm->handle, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    if (!status)
+        status = check(MPI_Comm_rank(comm->handle, &comm->rank), "MPI_Comm_rank");
+    if (!status)
+        status = check(MPI_Comm_size(comm->handle, &comm->size), "MPI_Comm_size");
+    return status;
+}
+
+void comm_close(struct comm *comm)
+{
+    if (comm->handle != MPI_COMM_NULL && MPI_Comm_free(&comm->handle) != MPI_SUCCESS)
+        comm->handle = MPI_COMM_NULL;
+}
+
+status_t comm_agree(struct comm *comm, status_t local)
+{
+    int failing = local ? comm->rank : comm->size;
+    int first = 0;
+    status_t status = check(MPI_Allreduce(&failing, &first, 1, MPI_INT, MPI_MIN, comm->handle), "MPI_Allreduce");
+    if (status || first == comm->size)
+        return status_first(local, status);
+    struct status shared = {0};
+    if (comm->rank == first)
+        shared = *local;
+    status = check(MPI_Bcast(&shared, (int)sizeof shared, MPI_BYTE, first, comm->handle), "MPI_Bcast");
+    status_free(local);
+    return status ? status : status_new((enum status_code)shared.code, "%s", shared.message);
+}
+
+static status_t reduce(struct comm *comm, void *values, int64_t count, size_t size, MPI_Datatype type, MPI_Op op)
+{
+    status_t status = STATUS_OK;
+    for (int64_t done = 0; !status && done < count; done += PIECE) {
+        int part = (int)(count - done < PIECE ? count - done : PIECE);
+        status = check(
+            MPI_Allreduce(MPI_IN_PLACE, (char *)values + (size_t)done * size, part, type, op, comm->handle),
+            "MPI_Allreduce");
+    }
+    if (op == MPI_SUM)
+        comm->bytes_reduced += count * (int64_t)size;
+    return status;
+}
+
+status_t comm_sum_i64(struct comm *comm, int64_t *values, int64_t count)
+{
+    return reduce(comm, values, count, sizeof *values, MPI_INT64_T, MPI_SUM);
+}
+
+status_t comm_min_i64(struct comm *comm, int64_t *values, int64_t count)
+{
+    return reduce(comm, values, count, sizeof *values, MPI_INT64_T, MPI_MIN);
+}
+
+status_t comm_max_i64(struct comm *comm, int64_t *values, int64_t count)
+{
+    return reduce(comm, values, count, sizeof *values, MPI_INT64_T, MPI_MAX);
+}
+
+status_t comm_or_u64(struct comm *comm, uint64_t *values, int64_t count)
+{
+    return reduce(comm, values, count, sizeof *values, MPI_UINT64_T, MPI_BOR);
+}
+
+status_t comm_min_f64(struct comm *comm, double *values, int64_t count)
+{
+    return reduce(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MIN);
+}
+
+status_t comm_max_f64(struct comm *comm, double *values, int64_t count)
+{
+    return reduce(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MAX);
+}
+
+status_t comm_sum_exact(struct comm *comm, struct exactsum *sums, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        exactsum_normalise(&sums[i]);
+    enum { WORDS = sizeof(struct exactsum) / sizeof(int64_t) };
+    status_t status = reduce(comm, sums, count * WORDS, sizeof(int64_t), MPI_INT64_T, MPI_SUM);
+    for (int64_t i = 0; !status && i < count; i++)
+        exactsum_normalise(&sums[i]);
+    return status;
+}
+
+status_t comm_broadcast(struct comm *comm, void *data, int64_t bytes)
+{
+    status_t status = STATUS_OK;
+    for (int64_t done = 0; !status && done < bytes; done += PIECE) {
+        int part = (int)(bytes - done < PIECE ? bytes - done : PIECE);
+        status = check(MPI_Bcast((char *)data + done, part, MPI_BYTE, 0, comm->handle), "MPI_Bcast");
+    }
+    return status;
+}
+
+status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, void **all, int64_t *all_bytes)
+{
+    *all = NULL;
+    *all_bytes = 0;
+    int64_t *sizes = NULL;
+    status_t status = comm_agree(comm, memory_new(&sizes, comm->size, sizeof *sizes, "gathered sizes"));
+    if (status)
+        return status;
+    status = check(MPI_Allgather(&bytes, 1, MPI_INT64_T, sizes, 1, MPI_INT64_T, comm->handle), "MPI_Allgather");
+    for (int r = 0; r < comm->size; r++)
+        *all_bytes += sizes[r];
+    if (!status)
+        status = comm_agree(comm, memory_new(all, *all_bytes, 1, "gathered data"));
+    int64_t offset = 0;
+    for (int r = 0; !status && r < comm->size; r++) {
+        if (r == comm->rank && bytes > 0)
+            memcpy((char *)*all + offset, mine, (size_t)bytes);
+        for (int64_t done = 0; !status && done < sizes[r]; done += PIECE) {
+            int part = (int)(sizes[r] - done < PIECE ? sizes[r] - done : PIECE);
+            status = check(MPI_Bcast((char *)*all + offset + done, part, MPI_BYTE, r, comm->handle), "MPI_Bcast");
+        }
+        offset += sizes[r];
+    }
+    free(sizes);
+    return status;
+}
+
+/* One pair of an exchange: everything this rank sends to `to` and receives from `from`, in pieces. */
+static status_t swap(struct comm *comm, const char *out, int64_t out_bytes, int to, char *in, int64_t in_bytes,
+                     int from)
+{
+    status_t status = STATUS_OK;
+    int64_t sent = 0;
+    int64_t got = 0;
+    while (!status && (sent < out_bytes || got < in_bytes)) {
+        int send = (int)(out_bytes - sent < PIECE ? out_bytes - sent : PIECE);
+        int receive = (int)(in_bytes - got < PIECE ? in_bytes - got : PIECE);
+        status = check(MPI_Sendrecv(out + sent, send, MPI_BYTE, send > 0 ? to : MPI_PROC_NULL, PAIR_TAG, in + got,
+                                    receive, MPI_BYTE, receive > 0 ? from : MPI_PROC_NULL, PAIR_TAG, comm->handle,
+                                    MPI_STATUS_IGNORE),
+                       "MPI_Sendrecv");
+        sent += send;
+        got += receive;
+    }
+    return status;
+}
+
+status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size, void **received,
+                       int64_t *received_count)
+{
+    *received = NULL;
+    *received_count = 0;
+    int64_t *incoming = NULL;
+    status_t status = comm_agree(comm, memory_new(&incoming, comm->size, sizeof *incoming, "exchange counts"));
+    if (!status)
+        status = check(MPI_Alltoall(counts, 1, MPI_INT64_T, incoming, 1, MPI_INT64_T, comm->handle),
+                       "MPI_Alltoall");
+    for (int r = 0; !status && r < comm->size; r++)
+        *received_count += incoming[r];
+    if (!status)
+        status = comm_agree(comm, memory_new(received, *received_count, size, "exchanged data"));
+    /* A ring of pairs: step s swaps with the ranks s ahead and s behind. */
+    for (int step = 0; !status && step < comm->size; step++) {
+        int to = (comm->rank + step) % comm->size;
+        int from = (comm->rank - step + comm->size) % comm->size;
+        int64_t out = 0;
+        int64_t in = 0;
+        for (int r = 0; r < to; r++)
+            out += counts[r];
+        for (int r = 0; r < from; r++)
+            in += incoming[r];
+        status = swap(comm, (const char *)items + (size_t)out * size, counts[to] * (int64_t)size, to,
+                      (char *)*received + (size_t)in * size, incoming[from] * (int64_t)size, from);
+    }
+    free(incoming);
+    return status;
+}
+
+status_t comm_send(struct comm *comm, int to, const void *data, int64_t bytes)
+{
+    status_t status = STATUS_OK;
+    for (int64_t done = 0; !status && done < bytes; done += PIECE) {
+        int part = (int)(bytes - done < PIECE ? bytes - done : PIECE);
+        status = check(MPI_Send((const char *)data + done, part, MPI_BYTE, to, PAIR_TAG, comm->handle), "MPI_Send");
+    }
+    return status;
+}
+
+status_t comm_receive(struct comm *comm, int from, void *data, int64_t bytes)
+{
+    status_t status = STATUS_OK;
+    for (int64_t done = 0; !status && done < bytes; done += PIECE) {
+        int part = (int)(bytes - done < PIECE ? bytes - done : PIECE);
+        status = check(MPI_Recv((char *)data + done, part, MPI_BYTE, from, PAIR_TAG, comm->handle,
+                                MPI_STATUS_IGNORE),
+                       "MPI_Recv");
+    }
+    return status;
+}
+
+status_t comm_ranks_on_node(struct comm *comm, int *ranks)
+{
+    MPI_Comm node = MPI_COMM_NULL;
+    *ranks = 1;
+    status_t status = check(
+        MPI_Comm_split_type(comm->handle, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node),
+        "MPI_Comm_split_type");
+    if (!status)
+        status = check(MPI_Comm_size(node, ranks), "MPI_Comm_size");
+    if (node != MPI_COMM_NULL)
+        status = status_first(status, check(MPI_Comm_free(&node), "MPI_Comm_free"));
+    return status;
+}

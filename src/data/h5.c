@@ -1,0 +1,224 @@
+#include "data/h5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+status_t h5_start(void)
+{
+    if (H5dont_atexit() < 0 || H5open() < 0 || H5Eset_auto2(H5E_DEFAULT, NULL, NULL) < 0)
+        return status_new(EXIT_INTERNAL, "the HDF5 library could not be started");
+    return STATUS_OK;
+}
+
+static herr_t innermost(unsigned depth, const H5E_error2_t *error, void *data)
+{
+    char *text = data;
+    if (depth == 0 && error->desc)
+        snprintf(text, STATUS_MESSAGE_SIZE / 2, "%s", error->desc);
+    return 0;
+}
+
+status_t h5_failure(enum status_code code, const char *format, ...)
+{
+    char cause[STATUS_MESSAGE_SIZE / 2] = "";
+    if (H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, cause) < 0)
+        cause[0] = '\0';
+    char text[STATUS_MESSAGE_SIZE / 2] = "";
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (cause[0] == '\0')
+        return status_new(code, "%s", text);
+    return status_new(code, "%s (HDF5: %s)", text, cause);
+}
+
+bool h5_close(hid_t handle)
+{
+    if (handle < 0)
+        return true;
+    switch (H5Iget_type(handle)) {
+    case H5I_FILE:
+        return H5Fclose(handle) >= 0;
+    case H5I_GROUP:
+        return H5Gclose(handle) >= 0;
+    case H5I_DATASET:
+        return H5Dclose(handle) >= 0;
+    case H5I_DATATYPE:
+        return H5Tclose(handle) >= 0;
+    case H5I_DATASPACE:
+        return H5Sclose(handle) >= 0;
+    case H5I_ATTR:
+        return H5Aclose(handle) >= 0;
+    default:
+        return H5Pclose(handle) >= 0;
+    }
+}
+
+static status_t check_readable(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+    if (close(descriptor) != 0)
+        return status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+    htri_t recognised = H5Fis_hdf5(path);
+    if (recognised <= 0)
+        return status_new(EXIT_NO_INPUT, "%s: not an HDF5 file (scripts/to_hdf5 converts CSV and Parquet)", path);
+    return STATUS_OK;
+}
+
+static hid_t parallel_access(struct comm *comm)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0 && H5Pset_fapl_mpio(access, comm->handle, MPI_INFO_NULL) >= 0)
+        return access;
+    h5_close(access);
+    return H5I_INVALID_HID;
+}
+
+status_t h5_open_parallel(struct comm *comm, const char *path, hid_t *file)
+{
+    *file = H5I_INVALID_HID;
+    status_t status = comm_agree(comm, comm->rank == 0 ? check_readable(path) : STATUS_OK);
+    if (status)
+        return status;
+    hid_t access = parallel_access(comm);
+    if (access >= 0)
+        *file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    if (*file < 0)
+        status = h5_failure(EXIT_NO_INPUT, "%s: cannot be opened as an HDF5 file", path);
+    h5_close(access);
+    return comm_agree(comm, status);
+}
+
+status_t h5_create_parallel(struct comm *comm, const char *path, hid_t *file)
+{
+    *file = H5I_INVALID_HID;
+    hid_t access = parallel_access(comm);
+    if (access >= 0)
+        *file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    status_t status = STATUS_OK;
+    if (*file < 0)
+        status = h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path);
+    h5_close(access);
+    return comm_agree(comm, status);
+}
+
+status_t h5_create_dataset(hid_t file, const char *name, hid_t type, int rank, const hsize_t *dimensions,
+                           hid_t *dataset)
+{
+    *dataset = H5I_INVALID_HID;
+    hid_t space = H5Screate_simple(rank, dimensions, NULL);
+    hid_t links = H5Pcreate(H5P_LINK_CREATE);
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    if (space >= 0 && links >= 0 && creation >= 0 && H5Pset_create_intermediate_group(links, 1) >= 0 &&
+        H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0)
+        *dataset = H5Dcreate2(file, name, type, space, links, creation, H5P_DEFAULT);
+    status_t status = STATUS_OK;
+    if (*dataset < 0)
+        status = h5_failure(EXIT_IO_ERROR, "dataset %s cannot be created", name);
+    h5_close(space);
+    h5_close(links);
+    h5_close(creation);
+    return status;
+}
+
+enum { MAX_RANK = 2 };
+
+/* Selects rows [first, first + count) in the file and a packed array in memory. */
+static bool select_rows(hid_t dataset, int64_t first, int64_t count, hid_t *file_space, hid_t *memory_space)
+{
+    hsize_t dimensions[MAX_RANK] = {0};
+    hsize_t start[MAX_RANK] = {(hsize_t)first, 0};
+    hsize_t size[MAX_RANK] = {(hsize_t)count, 0};
+    *memory_space = H5I_INVALID_HID;
+    *file_space = H5Dget_space(dataset);
+    int rank = *file_space < 0 ? -1 : H5Sget_simple_extent_ndims(*file_space);
+    if (rank < 1 || rank > MAX_RANK || H5Sget_simple_extent_dims(*file_space, dimensions, NULL) < 0)
+        return false;
+    size[1] = dimensions[1];
+    *memory_space = H5Screate_simple(rank, size, NULL);
+    return *memory_space >= 0 &&
+           H5Sselect_hyperslab(*file_space, H5S_SELECT_SET, start, NULL, size, NULL) >= 0;
+}
+
+status_t h5_write_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, const void *memory)
+{
+    if (count == 0)
+        return STATUS_OK;
+    hid_t file_space = H5I_INVALID_HID;
+    hid_t memory_space = H5I_INVALID_HID;
+    status_t status = STATUS_OK;
+    if (!select_rows(dataset, first, count, &file_space, &memory_space) ||
+        H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, memory) < 0)
+        status = h5_failure(EXIT_IO_ERROR, "writing failed at row %lld", (long long)first);
+    h5_close(file_space);
+    h5_close(memory_space);
+    return status;
+}
+
+status_t h5_read_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, void *memory)
+{
+    if (count == 0)
+        return STATUS_OK;
+    hid_t file_space = H5I_INVALID_HID;
+    hid_t memory_space = H5I_INVALID_HID;
+    status_t status = STATUS_OK;
+    if (!select_rows(dataset, first, count, &file_space, &memory_space) ||
+        H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, memory) < 0)
+        status = h5_failure(EXIT_IO_ERROR, "reading failed at row %lld", (long long)first);
+    h5_close(file_space);
+    h5_close(memory_space);
+    return status;
+}
+
+static hid_t text_type(size_t size)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type >= 0 && H5Tset_size(type, size) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
+        return type;
+    h5_close(type);
+    return H5I_INVALID_HID;
+}
+
+static status_t write_attribute(hid_t object, const char *name, hid_t type, hid_t space, const void *value)
+{
+    status_t status = STATUS_OK;
+    hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    if (attribute < 0 || H5Awrite(attribute, type, value) < 0)
+        status = h5_failure(EXIT_IO_ERROR, "attribute %s cannot be written", name);
+    h5_close(attribute);
+    return status;
+}
+
+status_t h5_write_number(hid_t object, const char *name, hid_t type, const void *value)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    status_t status = write_attribute(object, name, type, space, value);
+    h5_close(space);
+    return status;
+}
+
+status_t h5_write_text(hid_t object, const char *name, const char *text)
+{
+    hid_t type = text_type(H5T_VARIABLE);
+    status_t status = h5_write_number(object, name, type, &text);
+    h5_close(type);
+    return status;
+}
+
+status_t h5_write_texts(hid_t object, const char *name, const char *const *texts, int64_t count)
+{
+    hsize_t size = (hsize_t)count;
+    hid_t type = text_type(H5T_VARIABLE);
+    hid_t space = H5Screate_simple(1, &size, NULL);
+    status_t status = write_attribute(object, name, type, space, texts);
+    h5_close(type);
+    h5_close(space);
+    return status;
+}
