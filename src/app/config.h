@@ -1,37 +1,19 @@
-/* The configuration of `lohko fit`: what the option table (options.h) fills in. Plain data; freed by config_free. */
+/* The configuration of `lohko fit`, which its option table fills in. Plain data; freed by config_free. */
 #ifndef LOHKO_APP_CONFIG_H
 #define LOHKO_APP_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
+#include "app/options.h"
 #include "core/status.h"
+#include "data/settings.h"
 
-enum duplicates { DUPLICATES_ERROR, DUPLICATES_FIRST, DUPLICATES_ALLOW };
-enum missing { MISSING_MEDIAN, MISSING_MEAN, MISSING_DROP, MISSING_ERROR };
-enum scale { SCALE_ZSCORE, SCALE_ROBUST, SCALE_MINMAX, SCALE_NONE };
-enum transform { TRANSFORM_NONE, TRANSFORM_LOG, TRANSFORM_LOG1P, TRANSFORM_SQRT, TRANSFORM_ASINH };
 enum choose { CHOOSE_SILHOUETTE, CHOOSE_STABILITY, CHOOSE_GAP, CHOOSE_PREDICTION_STRENGTH };
 enum method { METHOD_KMEANS, METHOD_HIERARCHY };
 enum linkage { LINKAGE_WARD, LINKAGE_AVERAGE, LINKAGE_COMPLETE, LINKAGE_SINGLE };
 enum preparation_source { PREPARATION_KEEP, PREPARATION_REFIT };
-
-struct name_list {
-    char **name;
-    int64_t count;
-};
-
-/* name -> value, in the order given; `value` holds a number or an enum transform. */
-struct name_map {
-    char **name;
-    double *value;
-    int64_t count;
-};
-
-struct number_list {
-    double *value;
-    int64_t count;
-};
 
 struct config {
     char *input_path;
@@ -58,33 +40,42 @@ struct config {
     int64_t leaves; /* LEAVES_AUTO, LEAVES_ALL, 0 (no tree) or a number */
     struct number_list levels;
     int64_t replicates;
-    int64_t seed;          /* 0 .. 2^63-1 */
-    int64_t memory;        /* bytes a rank; MEMORY_AUTO */
-    double checkpoint;     /* seconds; 0: none */
+    int64_t seed;      /* 0 .. 2^63-1 */
+    int64_t memory;    /* bytes a rank; MEMORY_AUTO */
+    double checkpoint; /* seconds; 0: none */
     bool resume;
-    char *previous; /* NULL: none */
+    char *previous;  /* NULL: none */
     int preparation; /* enum preparation_source */
     char *output;
 };
 
-enum { LEAVES_AUTO = -1, LEAVES_ALL = -2, MEMORY_AUTO = -1 };
+enum { LEAVES_AUTO = COUNT_AUTO, LEAVES_ALL = COUNT_ALL, MEMORY_AUTO = COUNT_AUTO };
 
-/* Reads the file and then the command line (`arguments`: "--section.key=value" or "--section.key", "value"), checks
- * everything that can be checked without the data. Local: call on rank 0 and share with config_share, or on every
- * rank with the same text. Errors are EXIT_BAD_CONFIG (file, line, key, what was expected; an unknown key suggests the
- * nearest), EXIT_BAD_USAGE for the command line, EXIT_NO_INPUT where the file cannot be read. On failure *config is
- * safe to free. `notes` receives lines for the user, one a key given explicitly that this version accepts but does
- * not act on; freed with free(). */
+/* The option table of `lohko fit`: one row a field of struct config, by section. */
+extern const struct option fit_options[];
+extern const int fit_option_count;
+
+/* Reads the file and then the command line (`arguments`: "--section.key=value" or "--section.key", "value"),
+ * checks everything that can be checked without the data. Local: call on rank 0 and share with config_share,
+ * or on every rank with the same text. Errors are EXIT_BAD_CONFIG (file, line, key, what was expected; an
+ * unknown key suggests the nearest), EXIT_BAD_USAGE for the command line, EXIT_NO_INPUT where the file cannot
+ * be read. On failure *config is safe to free. `notes` receives lines for the user, one a key given
+ * explicitly that this version accepts but does not act on, with newlines between them; NULL where there are
+ * none; freed with free(). */
 status_t config_read(const char *path, int argument_count, char *const *arguments, struct config *config,
                      char **notes) __attribute__((warn_unused_result));
 
 /* The same from YAML text in memory; `path` is for messages. */
-status_t config_parse(const char *path, const char *text, int64_t size, int argument_count, char *const *arguments,
-                      struct config *config, char **notes) __attribute__((warn_unused_result));
+status_t config_parse(const char *path, const char *text, int64_t size, int argument_count,
+                      char *const *arguments, struct config *config, char **notes)
+    __attribute__((warn_unused_result));
 
-/* The effective configuration as YAML that config_parse reads back to the same values. Owned by the caller. */
+/* The effective configuration as YAML that config_parse reads back to the same values, for the caller. */
 status_t config_echo(const struct config *config, char **yaml) __attribute__((warn_unused_result));
 
 void config_free(struct config *config);
+
+/* docs/configuration.md, to its last byte. Write errors are left for ferror. */
+void config_print_markdown(FILE *file);
 
 #endif

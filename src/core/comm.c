@@ -1,5 +1,6 @@
 #include "core/comm.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,4 +233,39 @@ status_t comm_ranks_on_node(struct comm *comm, int *ranks)
     if (node != MPI_COMM_NULL)
         status = status_first(status, check(MPI_Comm_free(&node), "MPI_Comm_free"));
     return status;
+}
+
+status_t comm_hosts(struct comm *comm, char **hosts)
+{
+    char name[MPI_MAX_PROCESSOR_NAME + 1] = "";
+    int length = 0;
+    void *all = NULL;
+    int64_t bytes = 0;
+    *hosts = NULL;
+    status_t status = check(MPI_Get_processor_name(name, &length), "MPI_Get_processor_name");
+    if (!status)
+        status = comm_gather_all(comm, name, sizeof name, &all, &bytes);
+    if (!status)
+        status = memory_new(hosts, bytes + 1, 1, "host names");
+    const char *previous = "";
+    for (const char *at = all; !status && at < (const char *)all + bytes; at += sizeof name) {
+        if (strcmp(at, previous) != 0) {
+            if (previous[0] != '\0')
+                strcat(*hosts, ",");
+            strcat(*hosts, at);
+        }
+        previous = at;
+    }
+    free(all);
+    return comm_agree(comm, status);
+}
+
+void comm_library(char *text, size_t size)
+{
+    char version[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length = 0;
+    if (MPI_Get_library_version(version, &length) != MPI_SUCCESS)
+        version[0] = '\0';
+    version[strcspn(version, ",\n")] = '\0';
+    snprintf(text, size, "%s", version);
 }

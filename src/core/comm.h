@@ -53,6 +53,12 @@ status_t comm_exchange(struct comm *comm, const void *items, const int64_t *coun
 status_t comm_send(struct comm *comm, int to, const void *data, int64_t bytes) __attribute__((warn_unused_result));
 status_t comm_receive(struct comm *comm, int from, void *data, int64_t bytes) __attribute__((warn_unused_result));
 
+/* The distinct names of the ranks' hosts, comma-separated, in rank order. Owned by the caller. */
+status_t comm_hosts(struct comm *comm, char **hosts) __attribute__((warn_unused_result));
+
+/* The MPI library's own one-line description of itself. Local. */
+void comm_library(char *text, size_t size);
+
 /* The number of ranks that share this rank's node. */
 status_t comm_ranks_on_node(struct comm *comm, int *ranks) __attribute__((warn_unused_result));
 

@@ -116,8 +116,10 @@ status_t h5_create_dataset(hid_t file, const char *name, hid_t type, int rank, c
     hid_t space = H5Screate_simple(rank, dimensions, NULL);
     hid_t links = H5Pcreate(H5P_LINK_CREATE);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    /* Every value is written, so none is filled in first; the library needs a fill value for variable-length text. */
+    H5D_fill_time_t fill = H5Tis_variable_str(type) > 0 ? H5D_FILL_TIME_IFSET : H5D_FILL_TIME_NEVER;
     if (space >= 0 && links >= 0 && creation >= 0 && H5Pset_create_intermediate_group(links, 1) >= 0 &&
-        H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0)
+        H5Pset_fill_time(creation, fill) >= 0)
         *dataset = H5Dcreate2(file, name, type, space, links, creation, H5P_DEFAULT);
     status_t status = STATUS_OK;
     if (*dataset < 0)

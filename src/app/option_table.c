@@ -1,0 +1,258 @@
+/* Every option of `lohko fit`. Choices are in the order of their enums in config.h. */
+#include "app/config.h"
+
+#define FIELD(name) .offset = offsetof(struct config, name)
+#define SECOND(name) .second = offsetof(struct config, name)
+
+const struct option fit_options[] = {
+    {.key = "input.path",
+     .type = OPTION_PATH,
+     FIELD(input_path),
+     .required = true,
+     .help = "the HDF5 file with the customers"},
+    {.key = "input.features",
+     .type = OPTION_TEXT_OR,
+     FIELD(input_features),
+     .default_text = "auto",
+     .help = "where the features are inside the file; auto finds them"},
+    {.key = "input.id",
+     .type = OPTION_TEXT_OR,
+     FIELD(input_id),
+     .default_text = "auto",
+     .help = "where the customer ids are inside the file; auto finds them, or takes the row numbers"},
+    {.key = "input.duplicates",
+     .type = OPTION_CHOICE,
+     FIELD(duplicates),
+     .default_text = "error",
+     .choices = "error|first|allow",
+     .help = "what to do where a customer id comes twice: stop, keep its first row, keep all its rows"},
+
+    {.key = "features.use",
+     .type = OPTION_NAMES,
+     FIELD(use),
+     SECOND(use_all),
+     .default_text = "all",
+     .low = 1,
+     .help = "the columns to cluster on; all takes every numeric one that is not in features.profile"},
+    {.key = "features.profile",
+     .type = OPTION_NAMES,
+     FIELD(profile),
+     .default_text = "[]",
+     .help = "columns that are described for each segment but never clustered on"},
+
+    {.key = "prepare.missing",
+     .type = OPTION_CHOICE,
+     FIELD(missing),
+     .default_text = "median",
+     .choices = "median|mean|drop|error",
+     .help = "what to do with missing values: fill with the column's median or mean, leave the customer out, "
+             "stop"},
+    {.key = "prepare.transform",
+     .type = OPTION_CHOICE_MAP,
+     FIELD(transform),
+     .default_text = "{}",
+     .choices = "none|log|log1p|sqrt|asinh",
+     .help = "a function for the values of a feature, before scaling, such as {revenue: log1p}"},
+    {.key = "prepare.clip",
+     .type = OPTION_INTERVAL,
+     FIELD(clip),
+     .default_text = "none",
+     .low = 0,
+     .high = 1,
+     .help = "quantiles that every feature is held between"},
+    {.key = "prepare.scale",
+     .type = OPTION_CHOICE,
+     FIELD(scale),
+     .default_text = "zscore",
+     .choices = "zscore|robust|minmax|none",
+     .help = "how features become comparable: mean and standard deviation, median and quartiles, range, not "
+             "at all"},
+    {.key = "prepare.weight",
+     .type = OPTION_NUMBER_MAP,
+     FIELD(weight),
+     .default_text = "{}",
+     .low = 0,
+     .high = OPTION_NO_LIMIT,
+     .help = "how much a feature counts in a distance; 1 for those not named"},
+
+    {.key = "segments.k",
+     .type = OPTION_RANGE,
+     FIELD(k_low),
+     SECOND(k_high),
+     .required = true,
+     .low = 1,
+     .high = 65536,
+     .later = "one number",
+     .help = "the number of segments, or a range to choose from"},
+    {.key = "segments.choose",
+     .type = OPTION_CHOICE,
+     FIELD(choose),
+     .default_text = "silhouette",
+     .choices = "silhouette|stability|gap|prediction_strength",
+     .later = OPTION_LATER_MODIFIER,
+     .help = "how the number of segments is chosen from a range"},
+    {.key = "segments.method",
+     .type = OPTION_CHOICE,
+     FIELD(method),
+     .default_text = "kmeans",
+     .choices = "kmeans|hierarchy",
+     .later = "kmeans",
+     .help = "which of the two gives the segments"},
+
+    {.key = "kmeans.batch",
+     .type = OPTION_INT,
+     FIELD(batch),
+     .default_text = "65536",
+     .low = 1,
+     .high = OPTION_NO_LIMIT,
+     .help = "customers in a mini-batch, over all ranks"},
+    {.key = "kmeans.restarts",
+     .type = OPTION_INT,
+     FIELD(restarts),
+     .default_text = "8",
+     .low = 1,
+     .high = 1024,
+     .help = "independent starts, of which the best is kept"},
+    {.key = "kmeans.polish",
+     .type = OPTION_BOOL,
+     FIELD(polish),
+     .default_text = "true",
+     .help = "full passes over all customers, after the mini-batches, until they converge"},
+    {.key = "kmeans.tolerance",
+     .type = OPTION_FLOAT,
+     FIELD(tolerance),
+     .default_text = "1e-4",
+     .low = 0,
+     .high = OPTION_NO_LIMIT,
+     .help = "the relative change below which k-means has converged"},
+
+    {.key = "hierarchy.linkage",
+     .type = OPTION_CHOICE,
+     FIELD(linkage),
+     .default_text = "ward",
+     .choices = "ward|average|complete|single",
+     .later = OPTION_LATER_MODIFIER,
+     .help = "what decides which two clusters merge next"},
+    {.key = "hierarchy.leaves",
+     .type = OPTION_COUNT,
+     FIELD(leaves),
+     .default_text = "auto",
+     .low = 0,
+     .high = OPTION_NO_LIMIT,
+     .later = "0",
+     .help = "micro-clusters under the tree; auto takes 4096, fewer for few customers; all takes every "
+             "customer; 0 "
+             "grows no tree"},
+    {.key = "hierarchy.levels",
+     .type = OPTION_INTEGERS,
+     FIELD(levels),
+     .default_text = "[]",
+     .low = 1,
+     .high = 65536,
+     .later = "[]",
+     .help = "nested cuts to write beside the main one"},
+
+    {.key = "stability.replicates",
+     .type = OPTION_INT,
+     FIELD(replicates),
+     .default_text = "50",
+     .low = 0,
+     .high = 100000,
+     .later = "0",
+     .help = "bootstrap replicates that measure how far the segments can be trusted"},
+
+    {.key = "run.seed",
+     .type = OPTION_INT,
+     FIELD(seed),
+     .default_text = "1",
+     .low = 0,
+     .high = OPTION_NO_LIMIT,
+     .help = "the start of every random draw; the same seed gives the same result on any number of ranks"},
+    {.key = "run.memory",
+     .type = OPTION_BYTES,
+     FIELD(memory),
+     .default_text = "auto",
+     .low = 1,
+     .high = OPTION_NO_LIMIT,
+     .help = "bytes that a rank may use for customers"},
+    {.key = "run.checkpoint",
+     .type = OPTION_FLOAT,
+     FIELD(checkpoint),
+     .default_text = "300",
+     .low = 0,
+     .high = OPTION_NO_LIMIT,
+     .later = "0",
+     .help = "seconds between checkpoints; 0 writes none"},
+    {.key = "run.resume",
+     .type = OPTION_BOOL,
+     FIELD(resume),
+     .default_text = "false",
+     .later = "false",
+     .help = "go on from the last checkpoint"},
+
+    {.key = "previous.results",
+     .type = OPTION_TEXT_OR,
+     FIELD(previous),
+     .default_text = "none",
+     .later = "none",
+     .help =
+         "an earlier results.h5, for a warm start, stable segment numbers and the migration between the two"},
+    {.key = "previous.preparation",
+     .type = OPTION_CHOICE,
+     FIELD(preparation),
+     .default_text = "keep",
+     .choices = "keep|refit",
+     .later = OPTION_LATER_MODIFIER,
+     .help = "whether the earlier results' preparation of the features is kept or made anew"},
+
+    {.key = "output.directory",
+     .type = OPTION_PATH,
+     FIELD(output),
+     .required = true,
+     .help = "where the results are written; made where it is not there"},
+};
+
+const int fit_option_count = (int)(sizeof fit_options / sizeof *fit_options);
+
+void config_print_markdown(FILE *file)
+{
+    fputs(
+        "# Configuration of `lohko fit`\n"
+        "\n"
+        "<!-- Written by `lohko fit --help-markdown`; the source is src/app/option_table.c. -->\n"
+        "\n"
+        "`lohko fit CONFIG.yaml` reads a YAML file of sections, each a mapping of keys:\n"
+        "\n"
+        "```yaml\n"
+        "input:\n"
+        "  path: customers.h5\n"
+        "prepare:\n"
+        "  transform: {revenue: log1p}\n"
+        "segments:\n"
+        "  k: 8\n"
+        "output:\n"
+        "  directory: runs/demo\n"
+        "```\n"
+        "\n"
+        "What is not given, or given as `null`, has its default. Every option may also be given on the "
+        "command\n"
+        "line, which overrules the file: `--segments.k=12`, `--segments.k 12`, "
+        "`--features.use=orders,revenue` or\n"
+        "`--prepare.transform='{revenue: log1p}'`; one that is true or false may stand alone, as in\n"
+        "`--kmeans.polish`. Relative paths start from the directory that lohko is run in. Whole numbers may "
+        "be\n"
+        "written as `65536` or `1e6`; a name that could be taken for something else is put between quotes.\n"
+        "\n"
+        "An unknown key, a key given twice or a value that is out of bounds ends the run, before any work, "
+        "with one\n"
+        "line that names the file, the line and what was expected (exit code 78; on the command line 64).\n"
+        "\n"
+        "Options marked \"not in this version\" belong to a later one. Given at its default, such an option "
+        "is\n"
+        "accepted and has no effect; any value that would ask for the missing part is refused. The "
+        "configuration\n"
+        "that is kept with the results shows them switched off.\n"
+        "\n",
+        file);
+    options_print_markdown(fit_options, fit_option_count, file);
+}

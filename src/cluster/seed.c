@@ -1,0 +1,391 @@
+#include "cluster/seed.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/random.h"
+
+enum { ROUNDS = 5, MOST_ROUNDS = 1000, OVERSAMPLING = 2 };
+
+struct candidates {
+    int64_t count;
+    int64_t capacity;
+    double *point;   /* count x features */
+    int64_t *weight; /* customers nearest to each */
+};
+
+/* What a sampling round sends around: a row's number and its prepared values. */
+struct sampling {
+    struct panel *panel;
+    uint64_t seed;
+    int64_t k;
+    int64_t features;
+    struct candidates candidates;
+    int64_t fresh;       /* candidates before this one are in `distance` already */
+    float *distance;     /* of each of this rank's rows: squared, to the nearest candidate */
+    double potential;    /* sum of them over all customers */
+    uint32_t round;
+    char *drawn;         /* records: int64 row, features floats */
+    int64_t drawn_count;
+    int64_t drawn_capacity;
+    struct exactsum sum; /* of a pass */
+    status_t failure;
+    int64_t lowest_row;  /* of the draw of the first candidate */
+    uint64_t lowest_key;
+};
+
+static size_t record_size(const struct sampling *sampling)
+{
+    return sizeof(int64_t) + (size_t)sampling->features * sizeof(float);
+}
+
+static void draw_row(struct sampling *sampling, const struct block *block, int row)
+{
+    if (sampling->drawn_count == sampling->drawn_capacity) {
+        int64_t capacity = 2 * sampling->drawn_capacity + 64;
+        char *grown = realloc(sampling->drawn, (size_t)capacity * record_size(sampling));
+        if (!grown) {
+            sampling->failure = status_first(sampling->failure, status_of_allocation(NULL, 1, "seed candidates"));
+            return;
+        }
+        sampling->drawn = grown;
+        sampling->drawn_capacity = capacity;
+    }
+    char *record = sampling->drawn + (size_t)sampling->drawn_count * record_size(sampling);
+    int64_t number = block->first_row + row;
+    memcpy(record, &number, sizeof number);
+    const float *tile = block->tiles + row / TILE_ROWS * sampling->features * TILE_ROWS;
+    for (int64_t f = 0; f < sampling->features; f++)
+        memcpy(record + sizeof number + (size_t)f * sizeof(float), &tile[f * TILE_ROWS + row % TILE_ROWS],
+               sizeof(float));
+    sampling->drawn_count++;
+}
+
+static status_t add_candidate(struct sampling *sampling, const char *record)
+{
+    struct candidates *candidates = &sampling->candidates;
+    if (candidates->count == candidates->capacity) {
+        int64_t capacity = 2 * candidates->capacity + 64;
+        double *point =
+            realloc(candidates->point, (size_t)capacity * (size_t)sampling->features * sizeof *candidates->point);
+        if (!point)
+            return status_of_allocation(NULL, 1, "seed candidates");
+        candidates->point = point;
+        candidates->capacity = capacity;
+    }
+    double *point = candidates->point + candidates->count * sampling->features;
+    for (int64_t f = 0; f < sampling->features; f++) {
+        float value = 0.0F;
+        memcpy(&value, record + sizeof(int64_t) + (size_t)f * sizeof(float), sizeof value);
+        point[f] = (double)value;
+    }
+    /* Equal customers may be drawn in one round; one of them is enough. */
+    for (int64_t c = sampling->fresh; c < candidates->count; c++) {
+        if (memcmp(candidates->point + c * sampling->features, point,
+                   (size_t)sampling->features * sizeof *point) == 0)
+            return STATUS_OK;
+    }
+    candidates->count++;
+    return STATUS_OK;
+}
+
+/* All ranks' draws become candidates on every rank, in the order of their rows. */
+static status_t join_draws(struct sampling *sampling)
+{
+    struct comm *comm = sampling->panel->customers->comm;
+    char *all = NULL;
+    void *gathered = NULL;
+    int64_t bytes = 0;
+    status_t failure = sampling->failure;
+    sampling->failure = STATUS_OK;
+    status_t status = comm_agree(comm, failure);
+    if (!status)
+        status = comm_gather_all(comm, sampling->drawn, sampling->drawn_count * (int64_t)record_size(sampling),
+                                 &gathered, &bytes);
+    all = gathered;
+    sampling->fresh = sampling->candidates.count;
+    for (int64_t at = 0; !status && at < bytes; at += (int64_t)record_size(sampling))
+        status = add_candidate(sampling, all + at);
+    free(all);
+    sampling->drawn_count = 0;
+    return comm_agree(comm, status);
+}
+
+static void find_first(void *context, const struct block *block)
+{
+    struct sampling *sampling = context;
+    for (int row = 0; row < block->rows; row++) {
+        if (table_is_left_out(block->left_out, row))
+            continue;
+        uint64_t key = random_bits(sampling->seed, RANDOM_FIRST_CENTER, block->first_row + row, 0) >> 1;
+        if (sampling->lowest_row < 0 || key < sampling->lowest_key) {
+            sampling->lowest_key = key;
+            sampling->lowest_row = block->first_row + row;
+        }
+    }
+}
+
+static void draw_first(void *context, const struct block *block)
+{
+    struct sampling *sampling = context;
+    int64_t row = sampling->lowest_row - block->first_row;
+    if (row >= 0 && row < block->rows)
+        draw_row(sampling, block, (int)row);
+}
+
+/* The first candidate: the customer with the lowest random key, each as likely as any other. */
+static status_t first_candidate(struct sampling *sampling)
+{
+    const struct customers *customers = sampling->panel->customers;
+    sampling->lowest_row = -1;
+    status_t status = customers_walk(customers, NULL, 0, find_first, sampling);
+    int64_t key = sampling->lowest_row < 0 ? INT64_MAX : (int64_t)sampling->lowest_key;
+    int64_t lowest = key;
+    status = comm_agree(customers->comm, status);
+    if (!status)
+        status = comm_min_i64(customers->comm, &lowest, 1);
+    int64_t row = key == lowest && sampling->lowest_row >= 0 ? sampling->lowest_row : INT64_MAX;
+    if (!status)
+        status = comm_min_i64(customers->comm, &row, 1);
+    sampling->lowest_row = row;
+    if (!status)
+        status = customers_walk(customers, NULL, 0, draw_first, sampling);
+    status = comm_agree(customers->comm, status);
+    if (!status)
+        status = join_draws(sampling);
+    return status;
+}
+
+static void approach_block(void *context, const struct block *block)
+{
+    struct sampling *sampling = context;
+    int64_t d = sampling->features;
+    struct tile_centroids fresh = {.k = sampling->candidates.count - sampling->fresh,
+                                   .features = d,
+                                   .centroid = sampling->candidates.point + sampling->fresh * d};
+    double sum = 0.0;
+    for (int t = 0; t < BLOCK_TILES; t++) {
+        struct tile_two two;
+        float *distance = sampling->distance + block->local * BLOCK_ROWS + t * TILE_ROWS;
+        tile_nearest_two(block->tiles + t * d * TILE_ROWS, &fresh, &two);
+        for (int lane = 0; lane < TILE_ROWS; lane++) {
+            float squared = (float)two.distance[lane];
+            if (sampling->fresh == 0 || squared < distance[lane])
+                distance[lane] = squared;
+            if (block->left_out[t] >> lane & 1)
+                distance[lane] = 0.0F;
+            sum += (double)distance[lane];
+        }
+    }
+    exactsum_add(&sampling->sum, sum);
+}
+
+/* Distances to the fresh candidates, and the new potential. */
+static status_t approach(struct sampling *sampling)
+{
+    struct comm *comm = sampling->panel->customers->comm;
+    sampling->sum = (struct exactsum){0};
+    status_t status =
+        comm_agree(comm, customers_walk(sampling->panel->customers, NULL, 0, approach_block, sampling));
+    if (!status)
+        status = comm_sum_exact(comm, &sampling->sum, 1);
+    sampling->potential = exactsum_round(&sampling->sum);
+    return status;
+}
+
+static void draw_block(void *context, const struct block *block)
+{
+    struct sampling *sampling = context;
+    const float *distance = sampling->distance + block->local * BLOCK_ROWS;
+    double factor = (double)(OVERSAMPLING * sampling->k) / sampling->potential;
+    for (int row = 0; row < block->rows; row++) {
+        if (distance[row] > 0 && random_uniform(sampling->seed, RANDOM_OVERSAMPLE, block->first_row + row,
+                                                sampling->round) < factor * (double)distance[row])
+            draw_row(sampling, block, row);
+    }
+}
+
+static status_t draw_candidates(struct sampling *sampling)
+{
+    const struct customers *customers = sampling->panel->customers;
+    status_t status = first_candidate(sampling);
+    if (!status)
+        status = approach(sampling);
+    while (!status && sampling->potential > 0 &&
+           (sampling->round < ROUNDS || sampling->candidates.count < sampling->k) &&
+           sampling->round < MOST_ROUNDS) {
+        status = comm_agree(customers->comm, customers_walk(customers, NULL, 0, draw_block, sampling));
+        if (!status)
+            status = join_draws(sampling);
+        if (!status && sampling->candidates.count > sampling->fresh)
+            status = approach(sampling);
+        sampling->round++;
+    }
+    if (!status && sampling->candidates.count < sampling->k)
+        status = status_new(EXIT_BAD_DATA,
+                            "only %" PRId64 " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
+                            sampling->candidates.count, sampling->candidates.count == 1 ? "" : "s", sampling->k);
+    return status;
+}
+
+/* Weights: one pass with the candidates as the centroids of a panel of one model. */
+static status_t weigh_candidates(struct sampling *sampling)
+{
+    struct candidates *candidates = &sampling->candidates;
+    struct panel one;
+    status_t status = panel_open(&one, sampling->panel->customers, sampling->panel->preparation, 1, candidates->count);
+    if (!status) {
+        memcpy(one.model[0].centroid, candidates->point,
+               (size_t)(candidates->count * sampling->features) * sizeof(double));
+        status = panel_pass(&one, NULL, 0);
+    }
+    if (!status)
+        status = comm_agree(one.customers->comm, memory_new(&candidates->weight, candidates->count,
+                                                            sizeof *candidates->weight, "seed weights"));
+    if (!status)
+        memcpy(candidates->weight, one.model[0].count, (size_t)candidates->count * sizeof *candidates->weight);
+    panel_close(&one);
+    return status;
+}
+
+/* ---- weighted k-means++ on the candidates: the same arithmetic on whichever rank does it ---- */
+
+struct recluster {
+    const struct candidates *candidates;
+    int64_t features;
+    uint64_t seed;
+    int64_t model;
+    uint32_t draws;
+    double *distance; /* of each candidate: squared, to the nearest chosen one */
+    double *trial;    /* the same if the candidate on trial were chosen */
+    double *best;
+};
+
+static double squared_distance(const double *a, const double *b, int64_t features)
+{
+    double sum = 0.0;
+    for (int64_t f = 0; f < features; f++)
+        sum += (a[f] - b[f]) * (a[f] - b[f]);
+    return sum;
+}
+
+/* A candidate drawn with probability in proportion to weight x distance (to weight alone for the first). */
+static int64_t draw_weighted(struct recluster *recluster, const double *distance)
+{
+    const struct candidates *candidates = recluster->candidates;
+    double total = 0.0;
+    for (int64_t c = 0; c < candidates->count; c++)
+        total += (double)candidates->weight[c] * (distance ? distance[c] : 1.0);
+    double mark = random_uniform(recluster->seed, RANDOM_RECLUSTER, recluster->model, recluster->draws++) * total;
+    int64_t last = -1;
+    for (int64_t c = 0; c < candidates->count; c++) {
+        double mass = (double)candidates->weight[c] * (distance ? distance[c] : 1.0);
+        if (mass > 0)
+            last = c;
+        mark -= mass;
+        if (mark < 0 && last >= 0)
+            return last;
+    }
+    return last;
+}
+
+/* The potential if candidate `chosen` joined; fills recluster->trial. */
+static double try_candidate(struct recluster *recluster, int64_t chosen)
+{
+    const struct candidates *candidates = recluster->candidates;
+    const double *point = candidates->point + chosen * recluster->features;
+    double potential = 0.0;
+    for (int64_t c = 0; c < candidates->count; c++) {
+        double squared = squared_distance(candidates->point + c * recluster->features, point, recluster->features);
+        recluster->trial[c] = squared < recluster->distance[c] ? squared : recluster->distance[c];
+        potential += (double)candidates->weight[c] * recluster->trial[c];
+    }
+    return potential;
+}
+
+static void choose_centroids(struct recluster *recluster, int64_t k, double *centroid)
+{
+    const struct candidates *candidates = recluster->candidates;
+    int64_t features = recluster->features;
+    int trials = 2 + (int)log((double)k);
+    for (int64_t c = 0; c < candidates->count; c++)
+        recluster->distance[c] = (double)INFINITY;
+    for (int64_t h = 0; h < k; h++) {
+        double best = (double)INFINITY;
+        int64_t chosen = 0;
+        for (int t = 0; t < (h == 0 ? 1 : trials); t++) {
+            int64_t drawn = draw_weighted(recluster, h == 0 ? NULL : recluster->distance);
+            /* candidates without weight or at a chosen place come last: any still unchosen one will do */
+            for (int64_t c = 0; drawn < 0 && c < candidates->count; c++)
+                drawn = recluster->distance[c] > 0 ? c : -1;
+            double potential = try_candidate(recluster, drawn);
+            if (potential < best) {
+                best = potential;
+                chosen = drawn;
+                memcpy(recluster->best, recluster->trial, (size_t)candidates->count * sizeof(double));
+            }
+        }
+        memcpy(recluster->distance, recluster->best, (size_t)candidates->count * sizeof(double));
+        memcpy(centroid + h * features, candidates->point + chosen * features, (size_t)features * sizeof(double));
+    }
+}
+
+/* Models are shared out over the ranks; everybody gets everybody's. */
+static status_t recluster_models(struct sampling *sampling)
+{
+    struct panel *panel = sampling->panel;
+    struct comm *comm = panel->customers->comm;
+    int64_t count = sampling->candidates.count;
+    struct recluster recluster = {
+        .candidates = &sampling->candidates, .features = sampling->features, .seed = sampling->seed};
+    status_t status = memory_new(&recluster.distance, count, sizeof(double), "seeding");
+    if (!status)
+        status = memory_new(&recluster.trial, count, sizeof(double), "seeding");
+    if (!status)
+        status = memory_new(&recluster.best, count, sizeof(double), "seeding");
+    status = comm_agree(comm, status);
+    int64_t size = sampling->k * sampling->features;
+    for (int64_t m = 0; !status && m < panel->count; m++) {
+        int64_t owner = m % comm->size;
+        void *shared = NULL;
+        int64_t bytes = 0;
+        if (owner == comm->rank) {
+            recluster.model = m;
+            recluster.draws = 0;
+            choose_centroids(&recluster, sampling->k, panel->model[m].centroid);
+        }
+        status = comm_gather_all(comm, panel->model[m].centroid,
+                                 owner == comm->rank ? size * (int64_t)sizeof(double) : 0, &shared, &bytes);
+        if (!status)
+            memcpy(panel->model[m].centroid, shared, (size_t)bytes);
+        free(shared);
+    }
+    free(recluster.distance);
+    free(recluster.trial);
+    free(recluster.best);
+    return status;
+}
+
+status_t seed_panel(struct panel *panel, uint64_t seed)
+{
+    const struct customers *customers = panel->customers;
+    struct sampling sampling = {
+        .panel = panel, .seed = seed, .k = panel->model[0].k, .features = customers->features};
+    status_t status = comm_agree(customers->comm,
+                                 memory_new(&sampling.distance, customers->partition.block_count * BLOCK_ROWS,
+                                            sizeof *sampling.distance, "seeding distances"));
+    if (!status)
+        status = draw_candidates(&sampling);
+    free(sampling.distance);
+    if (!status)
+        status = weigh_candidates(&sampling);
+    if (!status)
+        status = recluster_models(&sampling);
+    free(sampling.drawn);
+    free(sampling.candidates.point);
+    free(sampling.candidates.weight);
+    return status;
+}

@@ -1,0 +1,263 @@
+#include "cluster/swap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/minibatch.h"
+#include "core/memory.h"
+#include "core/random.h"
+
+/* A variant must be better by this share to be taken. */
+static const double IMPROVEMENT = 1e-4;
+
+struct search {
+    const struct customers *customers;
+    int64_t k;
+    int64_t features;
+    uint64_t seed;
+    double bound;           /* on the squared centroid shift */
+    struct panel panel;     /* the incumbent, then the variants */
+    struct minibatch_plan plan;
+    int64_t *chosen;        /* blocks that are learned on; NULL: all */
+    int64_t chosen_count;
+    double *potential;      /* of each block of the file: squared distances to the incumbent; this rank's, then all's */
+    struct exactsum *cost;  /* k: what removing a centroid costs */
+    int64_t *removal;       /* k: segments, the least missed first */
+    struct tile_centroids incumbent;
+    int64_t wanted_block;   /* of the draw under way */
+    double wanted_mark;
+    float *drawn;           /* features: its customer */
+    bool found;
+};
+
+static void measure_block(void *context, const struct block *block)
+{
+    struct search *search = context;
+    double potential = 0.0;
+    for (int t = 0; t < BLOCK_TILES; t++) {
+        struct tile_two two;
+        tile_nearest_two(block->tiles + t * search->features * TILE_ROWS, &search->incumbent, &two);
+        for (int lane = 0; lane < TILE_ROWS; lane++) {
+            if (block->left_out[t] >> lane & 1)
+                continue;
+            potential += two.distance[lane];
+            if (two.second[lane] >= 0)
+                exactsum_add(&search->cost[two.nearest[lane]], two.second_distance[lane] - two.distance[lane]);
+        }
+    }
+    search->potential[block->block] = potential;
+}
+
+/* Potentials of all blocks and removal costs of all segments, alike on all ranks. */
+static status_t measure(struct search *search)
+{
+    const struct customers *customers = search->customers;
+    int64_t blocks = customers->partition.blocks;
+    memset(search->potential, 0, (size_t)blocks * sizeof *search->potential);
+    memset(search->cost, 0, (size_t)search->k * sizeof *search->cost);
+    search->incumbent = panel_centroids(&search->panel, &search->panel.model[0]);
+    status_t status = comm_agree(
+        customers->comm, customers_walk(customers, search->chosen, search->chosen_count, measure_block, search));
+    /* every block has one owner and the others hold zero: the maximum is its value */
+    if (!status)
+        status = comm_max_f64(customers->comm, search->potential, blocks);
+    if (!status)
+        status = comm_sum_exact(customers->comm, search->cost, search->k);
+    for (int64_t h = 0; !status && h < search->k; h++) {
+        double cost = exactsum_round(&search->cost[h]);
+        int64_t place = h;
+        while (place > 0 && cost < exactsum_round(&search->cost[search->removal[place - 1]])) {
+            search->removal[place] = search->removal[place - 1];
+            place--;
+        }
+        search->removal[place] = h;
+    }
+    return status;
+}
+
+/* The customer of the wanted block at which its potential passes the mark. */
+static void draw_block(void *context, const struct block *block)
+{
+    struct search *search = context;
+    double mark = search->wanted_mark;
+    for (int t = 0; t < BLOCK_TILES && !search->found; t++) {
+        const float *tile = block->tiles + t * search->features * TILE_ROWS;
+        struct tile_two two;
+        tile_nearest_two(tile, &search->incumbent, &two);
+        for (int lane = 0; lane < TILE_ROWS && !search->found; lane++) {
+            if (block->left_out[t] >> lane & 1 || two.distance[lane] <= 0)
+                continue;
+            mark -= two.distance[lane];
+            for (int64_t f = 0; f < search->features; f++)
+                search->drawn[f] = tile[f * TILE_ROWS + lane];
+            search->found = mark < 0;
+        }
+    }
+}
+
+/* A customer drawn with probability in proportion to its squared distance, as the centroid `to`. */
+static status_t draw_centroid(struct search *search, uint32_t draw, double *to)
+{
+    struct comm *comm = search->customers->comm;
+    int64_t blocks = search->customers->partition.blocks;
+    double total = 0.0;
+    for (int64_t b = 0; b < blocks; b++)
+        total += search->potential[b];
+    double mark = random_uniform(search->seed, RANDOM_SWAP, 0, draw) * total;
+    search->wanted_block = -1;
+    for (int64_t b = 0; b < blocks && (search->wanted_block < 0 || mark >= 0); b++) {
+        if (search->potential[b] <= 0)
+            continue;
+        search->wanted_block = b;
+        search->wanted_mark = mark;
+        mark -= search->potential[b];
+    }
+    search->found = false;
+    int64_t local = search->wanted_block - search->customers->partition.first_block;
+    bool mine = local >= 0 && local < search->customers->partition.block_count;
+    status_t status = STATUS_OK;
+    if (mine)
+        status = customers_walk(search->customers, &search->wanted_block, 1, draw_block, search);
+    void *shared = NULL;
+    int64_t bytes = 0;
+    status = comm_agree(comm, status);
+    if (!status)
+        status = comm_gather_all(comm, search->drawn, mine ? search->features * (int64_t)sizeof(float) : 0, &shared,
+                                 &bytes);
+    for (int64_t f = 0; !status && f < bytes / (int64_t)sizeof(float); f++)
+        to[f] = (double)((const float *)shared)[f];
+    free(shared);
+    return status;
+}
+
+/* Variant v: the incumbent with one of its least missed centroids moved to a customer far from all of them. */
+static status_t make_variants(struct search *search, int64_t round)
+{
+    int64_t size = search->k * search->features;
+    int64_t removable = search->k < SWAP_VARIANTS ? search->k : SWAP_VARIANTS;
+    status_t status = measure(search);
+    for (int64_t v = 0; !status && v < SWAP_VARIANTS; v++) {
+        struct model *variant = &search->panel.model[1 + v];
+        memcpy(variant->centroid, search->panel.model[0].centroid, (size_t)size * sizeof *variant->centroid);
+        int64_t out = search->removal[v % removable];
+        status = draw_centroid(search, (uint32_t)(round * SWAP_VARIANTS + v), variant->centroid + out * search->features);
+    }
+    return status;
+}
+
+/* Lloyd's passes of the models [first, count) until each has settled; their last pass measures them. */
+static status_t settle(struct search *search, int64_t first)
+{
+    struct panel *panel = &search->panel;
+    bool still[SWAP_VARIANTS + 1] = {false};
+    int64_t learning = 0;
+    for (int64_t m = 0; m < panel->count; m++) {
+        panel->model[m].learning = m >= first;
+        learning += m >= first;
+    }
+    status_t status = STATUS_OK;
+    for (int64_t pass = 0; !status && learning > 0; pass++) {
+        status = panel_pass(panel, search->chosen, search->chosen_count);
+        for (int64_t m = first; !status && m < panel->count; m++) {
+            struct model *model = &panel->model[m];
+            if (!model->learning)
+                continue;
+            if (still[m]) {
+                model->learning = false;
+                learning--;
+                continue;
+            }
+            double moved = panel_move(panel, model);
+            still[m] = moved <= search->bound || pass >= SWAP_PASSES;
+        }
+    }
+    return status;
+}
+
+/* Takes the best variant if it is better; *taken says so. */
+static void take_best(struct search *search, bool *taken)
+{
+    struct model *incumbent = &search->panel.model[0];
+    int64_t best = 0;
+    for (int64_t m = 1; m < search->panel.count; m++) {
+        if (search->panel.model[m].inertia < search->panel.model[best].inertia)
+            best = m;
+    }
+    *taken = search->panel.model[best].inertia < incumbent->inertia * (1.0 - IMPROVEMENT);
+    if (*taken) {
+        memcpy(incumbent->centroid, search->panel.model[best].centroid,
+               (size_t)(search->k * search->features) * sizeof *incumbent->centroid);
+        incumbent->inertia = search->panel.model[best].inertia;
+    }
+}
+
+static status_t search_open(struct search *search, const struct preparation *preparation, int64_t batch)
+{
+    const struct customers *customers = search->customers;
+    int64_t blocks = customers->partition.blocks;
+    status_t status = memory_new(&search->potential, blocks, sizeof *search->potential, "swaps");
+    if (!status)
+        status = memory_new(&search->cost, search->k, sizeof *search->cost, "swaps");
+    if (!status)
+        status = memory_new(&search->removal, search->k, sizeof *search->removal, "swaps");
+    if (!status)
+        status = memory_new(&search->drawn, search->features, sizeof *search->drawn, "swaps");
+    if (!status)
+        status = minibatch_plan_open(&search->plan, blocks, SWAP_BATCHES * batch);
+    if (!status && search->plan.batches > 1)
+        status = memory_new(&search->chosen, search->plan.strata, sizeof *search->chosen, "swaps");
+    status = comm_agree(customers->comm, status);
+    if (!status)
+        status = panel_open(&search->panel, customers, preparation, 1 + SWAP_VARIANTS, search->k);
+    if (!status && search->chosen) {
+        minibatch_plan_shuffle(&search->plan, search->seed, 0);
+        search->chosen_count = minibatch_plan_take(&search->plan, 0, search->chosen);
+    }
+    return status;
+}
+
+static void search_close(struct search *search)
+{
+    panel_close(&search->panel);
+    minibatch_plan_close(&search->plan);
+    free(search->chosen);
+    free(search->potential);
+    free(search->cost);
+    free(search->removal);
+    free(search->drawn);
+}
+
+status_t swap_improve(const struct customers *customers, const struct preparation *preparation, int64_t k,
+                      int64_t batch, double tolerance, uint64_t seed, double *centroid, int64_t *swaps)
+{
+    struct search search = {.customers = customers,
+                            .k = k,
+                            .features = customers->features,
+                            .seed = seed,
+                            .bound = tolerance * customers->mean_variance};
+    size_t size = (size_t)(k * customers->features) * sizeof *centroid;
+    *swaps = 0;
+    status_t status = search_open(&search, preparation, batch);
+    if (!status) {
+        memcpy(search.panel.model[0].centroid, centroid, size);
+        for (int64_t m = 1; m < search.panel.count; m++)
+            memcpy(search.panel.model[m].centroid, centroid, size);
+        status = settle(&search, 0);
+    }
+    int patience = SWAP_PATIENCE;
+    for (int64_t round = 0; !status && patience > 0 && round < SWAP_ROUNDS; round++) {
+        bool taken = false;
+        status = make_variants(&search, round);
+        if (!status)
+            status = settle(&search, 1);
+        if (!status)
+            take_best(&search, &taken);
+        patience = taken ? SWAP_PATIENCE : patience - 1;
+        *swaps += taken;
+    }
+    if (!status && *swaps > 0)
+        memcpy(centroid, search.panel.model[0].centroid, size);
+    search_close(&search);
+    return status;
+}

@@ -1,0 +1,144 @@
+#include "data/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/memory.h"
+
+static status_t cannot_create(const char *path)
+{
+    return status_new(EXIT_NO_OUTPUT, "%s: cannot be created: %s", path, strerror(errno));
+}
+
+static status_t make_directories(const char *directory)
+{
+    char *path = NULL;
+    status_t status = memory_copy_text(&path, directory);
+    for (char *slash = path; !status && slash;) {
+        slash = strchr(slash + 1, '/');
+        if (slash)
+            *slash = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            status = cannot_create(path);
+        if (slash)
+            *slash = '/';
+    }
+    free(path);
+    return status;
+}
+
+static status_t prove_writable(const char *directory)
+{
+    char *probe = NULL;
+    if (asprintf(&probe, "%s/.lohko-XXXXXX", directory) < 0)
+        return status_of_allocation(NULL, 1, "a path");
+    status_t status = STATUS_OK;
+    int descriptor = mkstemp(probe);
+    if (descriptor < 0)
+        status = status_new(EXIT_NO_OUTPUT, "%s: files cannot be created in it: %s", directory, strerror(errno));
+    else if (close(descriptor) != 0 || unlink(probe) != 0)
+        status = status_new(EXIT_NO_OUTPUT, "%s: %s", directory, strerror(errno));
+    free(probe);
+    return status;
+}
+
+status_t output_open(struct output *output, const char *directory)
+{
+    *output = (struct output){0};
+    status_t status = memory_copy_text(&output->directory, directory);
+    if (!status)
+        status = make_directories(directory);
+    if (!status)
+        status = prove_writable(directory);
+    return status;
+}
+
+status_t output_add(struct output *output, const char *name, const char **partial)
+{
+    *partial = NULL;
+    if (output->count == OUTPUT_FILES)
+        return status_new(EXIT_INTERNAL, "too many output files");
+    char **path = &output->path[output->count];
+    char **temporary = &output->partial[output->count];
+    if (asprintf(path, "%s/%s", output->directory, name) < 0)
+        *path = NULL;
+    if (asprintf(temporary, "%s/%s.partial", output->directory, name) < 0)
+        *temporary = NULL;
+    output->count++;
+    *partial = *temporary;
+    return status_of_allocation(*path && *temporary ? *path : NULL, 1, "a path");
+}
+
+status_t output_reserve(const char *partial, int64_t bytes)
+{
+    int descriptor = open(partial, O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return cannot_create(partial);
+    int failure = fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0 ? 0 : errno;
+    if (close(descriptor) != 0)
+        failure = errno;
+    /* Not every file system can; then a full disk is found when writing. */
+    if (failure != 0 && failure != EOPNOTSUPP && failure != ENOSYS && failure != EINVAL)
+        return status_new(EXIT_IO_ERROR, "%s: %lld bytes are needed: %s", partial, (long long)bytes,
+                          strerror(failure));
+    return STATUS_OK;
+}
+
+status_t output_text_begin(const char *partial, FILE **file)
+{
+    *file = fopen(partial, "w");
+    return *file ? STATUS_OK : cannot_create(partial);
+}
+
+status_t output_text_end(const char *partial, FILE *file)
+{
+    int failed = ferror(file);
+    if (fclose(file) != 0 || failed)
+        return status_new(EXIT_IO_ERROR, "%s: writing failed: %s", partial, strerror(errno));
+    return STATUS_OK;
+}
+
+static status_t flush(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return status_new(EXIT_IO_ERROR, "%s: %s", path, strerror(errno));
+    int failed = fsync(descriptor) != 0 && errno != EINVAL; /* some file systems cannot flush a directory */
+    if (close(descriptor) != 0 || failed)
+        return status_new(EXIT_IO_ERROR, "%s: cannot be flushed to disk: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
+status_t output_commit(struct output *output)
+{
+    status_t status = STATUS_OK;
+    for (int i = 0; !status && i < output->count; i++)
+        status = flush(output->partial[i]);
+    for (int i = 0; !status && i < output->count; i++) {
+        if (rename(output->partial[i], output->path[i]) != 0) {
+            status = status_new(EXIT_IO_ERROR, "%s: cannot be renamed: %s", output->partial[i], strerror(errno));
+        } else {
+            free(output->partial[i]);
+            output->partial[i] = NULL;
+        }
+    }
+    if (!status)
+        status = flush(output->directory);
+    return status;
+}
+
+void output_close(struct output *output)
+{
+    for (int i = 0; i < output->count; i++) {
+        if (output->partial[i] && unlink(output->partial[i]) != 0)
+            output->partial[i][0] = '\0'; /* it was never made */
+        free(output->partial[i]);
+        free(output->path[i]);
+    }
+    free(output->directory);
+    *output = (struct output){0};
+}

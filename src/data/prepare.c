@@ -1,0 +1,336 @@
+#include "data/prepare.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "data/moments.h"
+#include "data/select.h"
+
+/* 53 bits of a double, less those for replicate weights (up to 16). */
+enum { EXACT_BITS = 53, WEIGHT_BITS = 4 };
+/* Beyond this a squared distance could leave float's range. */
+static const double LARGEST_PREPARED = 0x1p50;
+/* The grid must be this much finer than a feature's spread, and so must be float's resolution at its mean. */
+static const double FINEST_SHARE = 0x1p-8;
+
+/* What the order statistics of one feature are wanted for. */
+enum { LOWER_CLIP, QUARTILE_1, MEDIAN, QUARTILE_3, UPPER_CLIP, QUANTILES };
+
+struct quantiles {
+    double raw_median;
+    double transformed[QUANTILES];
+    bool wanted[QUANTILES];
+};
+
+struct learning {
+    struct table *table;
+    const struct prepare_settings *settings;
+    const struct survey *survey;
+    struct quantiles *quantiles;  /* per feature of the table */
+    struct moments *moments;      /* per feature of the table: transformed, clipped, present values */
+    struct prepared_feature *all; /* per feature of the table */
+};
+
+/* Versions for wider registers: the operations and their order are the same in each, and so are the bits. */
+__attribute__((target_clones("avx512f", "avx2", "default"))) static void
+scale_values(const struct prepared_feature *feature, const double *transformed, int rows, float *out)
+{
+    double low = feature->low;
+    double high = feature->high;
+    double shift = feature->shift;
+    double factor = feature->factor;
+    double quantum = feature->quantum;
+    double per_quantum = 1.0 / quantum; /* exact: a power of two */
+    for (int i = 0; i < rows; i++) {
+        double x = transformed[i];
+        x = x < low ? low : x;
+        x = x > high ? high : x;
+        out[i] = (float)(rint((x - shift) * factor * per_quantum) * quantum + 0.0); /* no negative zero */
+    }
+}
+
+void prepare_values(const struct prepared_feature *feature, const double *value, int rows, float *out)
+{
+    double filled[BLOCK_ROWS];
+    for (int done = 0; done < rows; done += BLOCK_ROWS) {
+        int part = rows - done < BLOCK_ROWS ? rows - done : BLOCK_ROWS;
+        for (int i = 0; i < part; i++)
+            filled[i] = isnan(value[done + i]) ? feature->fill : value[done + i];
+        if (feature->transform != TRANSFORM_NONE) {
+            for (int i = 0; i < part; i++)
+                filled[i] = survey_transform(feature->transform, filled[i]);
+        }
+        scale_values(feature, filled, part, out + done);
+    }
+}
+
+static double level(const struct prepare_settings *settings, int which)
+{
+    switch (which) {
+    case LOWER_CLIP:
+        return settings->clip[0];
+    case QUARTILE_1:
+        return 0.25;
+    case MEDIAN:
+        return 0.5;
+    case QUARTILE_3:
+        return 0.75;
+    default:
+        return settings->clip[1];
+    }
+}
+
+static void want_quantiles(struct learning *learning, int64_t c)
+{
+    const struct prepare_settings *settings = learning->settings;
+    bool *wanted = learning->quantiles[c].wanted;
+    int64_t present = learning->survey->raw[c].present;
+    bool robust = settings->scale == SCALE_ROBUST;
+    if (present == 0 || learning->survey->raw[c].low == learning->survey->raw[c].high)
+        return;
+    wanted[LOWER_CLIP] = settings->clip[0] > 0;
+    wanted[UPPER_CLIP] = settings->clip[1] < 1;
+    wanted[QUARTILE_1] = robust;
+    wanted[QUARTILE_3] = robust;
+    wanted[MEDIAN] =
+        robust || (settings->missing == MISSING_MEDIAN && present < learning->survey->customers);
+}
+
+static status_t list_requests(struct learning *learning, struct select_request **requests, int64_t *count)
+{
+    int64_t features = learning->table->features;
+    status_t status = memory_new(requests, features * QUANTILES, sizeof **requests, "quantiles");
+    *count = 0;
+    for (int64_t c = 0; !status && c < features; c++) {
+        const struct moments *raw = &learning->survey->raw[c];
+        want_quantiles(learning, c);
+        for (int q = 0; q < QUANTILES; q++) {
+            if (learning->quantiles[c].wanted[q])
+                (*requests)[(*count)++] =
+                    (struct select_request){.column = c,
+                                            .low = raw->low,
+                                            .high = raw->high,
+                                            .count = raw->present,
+                                            .rank = select_rank(level(learning->settings, q), raw->present)};
+        }
+    }
+    return status;
+}
+
+/* The transforms do not decrease, so order statistics may be transformed after they are selected. */
+static void take_quantiles(struct learning *learning, const struct select_request *requests, int64_t count)
+{
+    for (int64_t c = 0; c < learning->table->features; c++) {
+        struct quantiles *quantiles = &learning->quantiles[c];
+        for (int q = 0; q < QUANTILES; q++) {
+            if (!quantiles->wanted[q])
+                continue;
+            double at = level(learning->settings, q);
+            int64_t present = learning->survey->raw[c].present;
+            int64_t rank = select_rank(at, present);
+            const struct select_request *found = requests;
+            while (found < requests + count - 1 && (found->column != c || found->rank != rank))
+                found++;
+            int transform = learning->settings->transform[c];
+            quantiles->transformed[q] =
+                select_interpolate(at, present, survey_transform(transform, found->value),
+                                   survey_transform(transform, found->next));
+            if (q == MEDIAN)
+                quantiles->raw_median = select_interpolate(at, present, found->value, found->next);
+        }
+    }
+}
+
+static status_t learn_quantiles(struct learning *learning)
+{
+    struct select_request *requests = NULL;
+    int64_t count = 0;
+    struct select_groups everyone = {NULL, 1};
+    status_t status = comm_agree(learning->table->comm, list_requests(learning, &requests, &count));
+    if (!status)
+        status = select_run(learning->table, &everyone, learning->survey->bits_used, requests, count);
+    if (!status)
+        take_quantiles(learning, requests, count);
+    free(requests);
+    return status;
+}
+
+static double clipped(const struct prepared_feature *feature, double transformed)
+{
+    return transformed < feature->low ? feature->low : transformed > feature->high ? feature->high : transformed;
+}
+
+static status_t add_clipped(void *context, const struct raw_block *block)
+{
+    struct learning *learning = context;
+    for (int64_t c = 0; c < learning->table->features; c++) {
+        const double *value = block->value + c * BLOCK_ROWS;
+        const struct prepared_feature *feature = &learning->all[c];
+        for (int i = 0; i < block->rows; i++) {
+            if (!isnan(value[i]) && !table_is_left_out(block->left_out, i))
+                moments_add(&learning->moments[c],
+                            clipped(feature, survey_transform(feature->transform, value[i])));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Moments of what will be scaled: clipped values need another walk, others are known from the survey. */
+static status_t learn_moments(struct learning *learning)
+{
+    const struct prepare_settings *settings = learning->settings;
+    int64_t features = learning->table->features;
+    status_t status = comm_agree(learning->table->comm, moments_new(&learning->moments, features));
+    if (!status && settings->clip[0] <= 0 && settings->clip[1] >= 1) {
+        for (int64_t c = 0; c < features; c++)
+            learning->moments[c] = learning->survey->transformed[c];
+    } else if (!status) {
+        status = table_walk(learning->table, add_clipped, learning);
+        if (!status)
+            status = moments_share(learning->table->comm, learning->moments, features);
+    }
+    for (int64_t c = 0; !status && c < features; c++) {
+        struct prepared_feature *feature = &learning->all[c];
+        if (feature->missing > 0 && learning->moments[c].present > 0)
+            moments_add_times(&learning->moments[c],
+                              clipped(feature, survey_transform(feature->transform, feature->fill)),
+                              feature->missing);
+    }
+    return status;
+}
+
+static void fill_and_clip(struct learning *learning, int64_t c)
+{
+    const struct moments *raw = &learning->survey->raw[c];
+    const struct quantiles *quantiles = &learning->quantiles[c];
+    struct prepared_feature *feature = &learning->all[c];
+    *feature = (struct prepared_feature){.column = c,
+                                         .missing = learning->survey->customers - raw->present,
+                                         .transform = learning->settings->transform[c],
+                                         .fill = (double)NAN,
+                                         .low = (double)-INFINITY,
+                                         .high = (double)INFINITY,
+                                         .weight = learning->settings->weight[c]};
+    if (learning->settings->missing == MISSING_MEAN)
+        feature->fill = moments_mean(raw);
+    else if (learning->settings->missing == MISSING_MEDIAN)
+        feature->fill = quantiles->wanted[MEDIAN] ? quantiles->raw_median : raw->low;
+    if (quantiles->wanted[LOWER_CLIP])
+        feature->low = quantiles->transformed[LOWER_CLIP];
+    if (quantiles->wanted[UPPER_CLIP])
+        feature->high = quantiles->transformed[UPPER_CLIP];
+}
+
+static void scale_feature(struct learning *learning, int64_t c)
+{
+    const struct moments *moments = &learning->moments[c];
+    const struct quantiles *quantiles = &learning->quantiles[c];
+    struct prepared_feature *feature = &learning->all[c];
+    double deviation = sqrt(moments_variance(moments));
+    double scale = 1.0;
+    switch (learning->settings->scale) {
+    case SCALE_ZSCORE:
+        feature->shift = moments_mean(moments);
+        scale = deviation;
+        break;
+    case SCALE_ROBUST:
+        feature->shift = clipped(feature, quantiles->transformed[MEDIAN]);
+        scale = clipped(feature, quantiles->transformed[QUARTILE_3]) -
+                clipped(feature, quantiles->transformed[QUARTILE_1]);
+        if (scale <= 0) {
+            scale = deviation;
+            log_note(learning->table->log, "%s: half of its values are equal; scaled by its standard deviation",
+                     table_name(learning->table, c));
+        }
+        break;
+    case SCALE_MINMAX:
+        feature->shift = moments->low;
+        scale = moments->high - moments->low;
+        break;
+    case SCALE_NONE:
+        feature->shift = 0.0;
+        break;
+    }
+    feature->factor = feature->weight / scale;
+}
+
+/* The grid on which sums over all customers are exact, or why there is none. */
+static status_t choose_quantum(struct learning *learning, int64_t c)
+{
+    const struct moments *moments = &learning->moments[c];
+    struct prepared_feature *feature = &learning->all[c];
+    const char *name = table_name(learning->table, c);
+    double customers = (double)learning->survey->customers;
+    double deviation = sqrt(moments_variance(moments)) * feature->factor;
+    double offset = (moments_mean(moments) - feature->shift) * feature->factor;
+    double farthest = fmax(fabs(moments->low - feature->shift), fabs(moments->high - feature->shift)) * feature->factor;
+    double bound = customers * sqrt(deviation * deviation + offset * offset);
+    int exponent = 0;
+    (void)frexp(bound * 1.001, &exponent); /* bound < 2^exponent, with room for the rounding itself */
+    feature->quantum = ldexp(1.0, exponent + WEIGHT_BITS + 1 - EXACT_BITS);
+    feature->variance = deviation * deviation;
+    if (!(farthest < LARGEST_PREPARED))
+        return status_new(EXIT_BAD_DATA, "%s: %s reaches %g in prepared units, too far to measure distances; "
+                          "choose another prepare.scale", learning->table->source->path, name, farthest);
+    if (feature->quantum > deviation * FINEST_SHARE || fabs(offset) * 0x1p-24 > deviation * FINEST_SHARE)
+        return status_new(EXIT_BAD_DATA, "%s: %s varies by %g around %g in prepared units, too little to be summed "
+                          "exactly; choose another prepare.scale", learning->table->source->path, name, deviation,
+                          offset);
+    return STATUS_OK;
+}
+
+static status_t keep_feature(struct learning *learning, int64_t c, struct preparation *preparation)
+{
+    const struct moments *moments = &learning->moments[c];
+    const char *name = table_name(learning->table, c);
+    if (moments->present == 0) {
+        log_warning(learning->table->log, "%s has no values and is left out", name);
+        return STATUS_OK;
+    }
+    if (!(moments_variance(moments) > 0)) {
+        log_warning(learning->table->log, "%s is the same for all customers (%g) and is left out", name,
+                    learning->survey->raw[c].low);
+        return STATUS_OK;
+    }
+    scale_feature(learning, c);
+    status_t status = choose_quantum(learning, c);
+    if (!status)
+        preparation->feature[preparation->count++] = learning->all[c];
+    return status;
+}
+
+status_t prepare_learn(struct table *table, const struct prepare_settings *settings, const struct survey *survey,
+                       struct preparation *preparation)
+{
+    struct learning learning = {.table = table, .settings = settings, .survey = survey};
+    *preparation = (struct preparation){0};
+    status_t status =
+        memory_new(&preparation->feature, table->features, sizeof *preparation->feature, "preparation");
+    if (!status)
+        status = memory_new(&learning.all, table->features, sizeof *learning.all, "preparation");
+    if (!status)
+        status = memory_new(&learning.quantiles, table->features, sizeof *learning.quantiles, "preparation");
+    status = comm_agree(table->comm, status);
+    if (!status)
+        status = learn_quantiles(&learning);
+    for (int64_t c = 0; !status && c < table->features; c++)
+        fill_and_clip(&learning, c);
+    if (!status)
+        status = learn_moments(&learning);
+    for (int64_t c = 0; !status && c < table->features; c++)
+        status = keep_feature(&learning, c, preparation);
+    if (!status && preparation->count == 0)
+        status = status_new(EXIT_BAD_DATA, "%s: no feature varies between customers", table->source->path);
+    free(learning.all);
+    free(learning.quantiles);
+    free(learning.moments);
+    return status;
+}
+
+void prepare_free(struct preparation *preparation)
+{
+    free(preparation->feature);
+    *preparation = (struct preparation){0};
+}

@@ -1,0 +1,392 @@
+#include "data/results.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "data/h5.h"
+#include "data/ids.h"
+#include "data/survey.h"
+
+enum { PIECE_BLOCKS = 256 };
+
+/* ---- small datasets ----------------------------------------------------------------------------------------------- */
+
+struct dataset {
+    const char *name;
+    const char *unit; /* what the numbers are, for whoever opens the file */
+    hid_t file_type;
+    hid_t memory_type;
+    int rank;
+    hsize_t dimensions[2];
+};
+
+static status_t write_dataset(hid_t file, const struct dataset *wanted, const void *values,
+                              const char *const *column_names)
+{
+    hid_t dataset = H5I_INVALID_HID;
+    status_t status =
+        h5_create_dataset(file, wanted->name, wanted->file_type, wanted->rank, wanted->dimensions, &dataset);
+    if (!status && H5Dwrite(dataset, wanted->memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
+        status = h5_failure(EXIT_IO_ERROR, "%s cannot be written", wanted->name);
+    if (!status)
+        status = h5_write_text(dataset, "unit", wanted->unit);
+    if (!status && column_names)
+        status = h5_write_texts(dataset, "feature_names", column_names, (int64_t)wanted->dimensions[wanted->rank - 1]);
+    if (!h5_close(dataset))
+        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", wanted->name));
+    return status;
+}
+
+static status_t write_real(hid_t file, const char *name, const char *unit, int64_t rows, int64_t columns,
+                           const double *values, const char *const *column_names)
+{
+    struct dataset dataset = {name, unit, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, columns > 0 ? 2 : 1,
+                              {(hsize_t)rows, (hsize_t)columns}};
+    return write_dataset(file, &dataset, values, column_names);
+}
+
+static status_t write_whole(hid_t file, const char *name, const char *unit, int64_t rows, const int64_t *values)
+{
+    struct dataset dataset = {name, unit, H5T_STD_I64LE, H5T_NATIVE_INT64, 1, {(hsize_t)rows, 0}};
+    return write_dataset(file, &dataset, values, NULL);
+}
+
+static status_t write_names(hid_t file, const char *name, const char *const *texts, int64_t count)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    status_t status = STATUS_OK;
+    if (type < 0 || H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)
+        status = h5_failure(EXIT_INTERNAL, "%s: no type for text", name);
+    struct dataset dataset = {name, "name", type, type, 1, {(hsize_t)count, 0}};
+    if (!status)
+        status = write_dataset(file, &dataset, texts, NULL);
+    h5_close(type);
+    return status;
+}
+
+/* ---- /segments and /model ----------------------------------------------------------------------------------------- */
+
+/* The names of all columns of the table, then those of the prepared features; the array is the caller's to free. */
+static status_t list_names(const struct results_content *content, const char ***names)
+{
+    const struct table *table = content->table;
+    const struct preparation *preparation = content->preparation;
+    status_t status = memory_new(names, table->columns + preparation->count, sizeof **names, "names");
+    for (int64_t c = 0; !status && c < table->columns; c++)
+        (*names)[c] = table_name(table, c);
+    for (int64_t f = 0; !status && f < preparation->count; f++)
+        (*names)[table->columns + f] = table_name(table, preparation->feature[f].column);
+    return status;
+}
+
+/* The centroid in input units is the mean over members of the features that were clustered on. */
+static status_t write_centroids(hid_t file, const struct results_content *content, const char *const *kept)
+{
+    const struct preparation *preparation = content->preparation;
+    double *centroid = NULL;
+    status_t status = memory_new(&centroid, content->k * preparation->count, sizeof *centroid, "centroids");
+    for (int64_t h = 0; !status && h < content->k; h++) {
+        for (int64_t f = 0; f < preparation->count; f++)
+            centroid[h * preparation->count + f] =
+                content->mean[h * content->table->columns + preparation->feature[f].column];
+    }
+    if (!status)
+        status = write_real(file, "/segments/centroid", "input units", content->k, preparation->count, centroid, kept);
+    if (!status)
+        status = write_real(file, "/segments/centroid_prepared", "prepared units", content->k, preparation->count,
+                            content->centroid_prepared, kept);
+    free(centroid);
+    return status;
+}
+
+static status_t write_segments(hid_t file, const struct results_content *content, const char *const *names)
+{
+    int64_t columns = content->table->columns;
+    status_t status = write_whole(file, "/segments/size", "customers", content->k, content->size);
+    if (!status)
+        status = write_centroids(file, content, names + columns);
+    if (!status)
+        status = write_real(file, "/segments/mean", "input units", content->k, columns, content->mean, names);
+    if (!status)
+        status = write_real(file, "/segments/stddev", "input units (population)", content->k, columns,
+                            content->deviation, names);
+    if (!status)
+        status = write_real(file, "/segments/median", "input units", content->k, columns, content->median, names);
+    return status;
+}
+
+enum { CONSTANTS = 7 };
+
+/* The preparation constants of prepared feature f, in the order of write_constants. */
+static void list_constants(const struct prepared_feature *feature, double constant[CONSTANTS])
+{
+    constant[0] = feature->fill;
+    constant[1] = feature->low;
+    constant[2] = feature->high;
+    constant[3] = feature->shift;
+    constant[4] = feature->factor;
+    constant[5] = feature->quantum;
+    constant[6] = feature->weight;
+}
+
+static status_t write_constants(hid_t file, const struct preparation *preparation)
+{
+    static const char *const names[CONSTANTS] = {"/model/fill",   "/model/clip_low", "/model/clip_high", "/model/shift",
+                                                 "/model/factor", "/model/quantum",  "/model/weight"};
+    static const char *const units[CONSTANTS] = {
+        "input units, for missing values", "transformed units",  "transformed units", "transformed units",
+        "prepared per transformed unit",   "prepared units",     "prepared = weight x scaled"};
+    double *values = NULL;
+    status_t status = memory_new(&values, CONSTANTS * preparation->count, sizeof *values, "constants");
+    for (int64_t f = 0; !status && f < preparation->count; f++) {
+        double constant[CONSTANTS];
+        list_constants(&preparation->feature[f], constant);
+        for (int c = 0; c < CONSTANTS; c++)
+            values[c * preparation->count + f] = constant[c];
+    }
+    for (int c = 0; !status && c < CONSTANTS; c++)
+        status = write_real(file, names[c], units[c], preparation->count, 0, values + c * preparation->count, NULL);
+    free(values);
+    return status;
+}
+
+static status_t write_transforms(hid_t file, const struct preparation *preparation)
+{
+    const char **transforms = NULL;
+    int64_t *missing = NULL;
+    status_t status = memory_new(&transforms, preparation->count, sizeof *transforms, "transforms");
+    if (!status)
+        status = memory_new(&missing, preparation->count, sizeof *missing, "missing counts");
+    for (int64_t f = 0; !status && f < preparation->count; f++) {
+        transforms[f] = survey_transform_name(preparation->feature[f].transform);
+        missing[f] = preparation->feature[f].missing;
+    }
+    if (!status)
+        status = write_names(file, "/model/transform", transforms, preparation->count);
+    if (!status)
+        status = write_whole(file, "/model/missing", "customers", preparation->count, missing);
+    free(transforms);
+    free(missing);
+    return status;
+}
+
+static status_t write_model(hid_t file, const struct results_content *content, const char *const *names)
+{
+    const struct preparation *preparation = content->preparation;
+    const char *const *kept = names + content->table->columns;
+    status_t status = write_names(file, "/model/feature_names", kept, preparation->count);
+    if (!status)
+        status = write_transforms(file, preparation);
+    if (!status)
+        status = write_constants(file, preparation);
+    if (!status)
+        status = write_real(file, "/model/centroid", "prepared units", content->k, preparation->count,
+                            content->centroid_prepared, kept);
+    if (!status)
+        status = write_real(file, "/model/restart_inertia", "prepared units, squared", content->restarts, 0,
+                            content->restart_inertia, NULL);
+    return status;
+}
+
+status_t results_write_content(struct results_file *results, const struct results_content *content,
+                               const struct results_attribute *attributes, int64_t attribute_count)
+{
+    const char **names = NULL;
+    status_t status = list_names(content, &names);
+    if (!status)
+        status = write_segments(results->file, content, names);
+    if (!status)
+        status = write_model(results->file, content, names);
+    for (int64_t a = 0; !status && a < attribute_count; a++) {
+        const struct results_attribute *attribute = &attributes[a];
+        if (attribute->text)
+            status = h5_write_text(results->file, attribute->name, attribute->text);
+        else if (attribute->whole)
+            status = h5_write_number(results->file, attribute->name, H5T_NATIVE_INT64, &attribute->integer);
+        else
+            status = h5_write_number(results->file, attribute->name, H5T_NATIVE_DOUBLE, &attribute->real);
+    }
+    free(names);
+    return status;
+}
+
+/* ---- /assignments --------------------------------------------------------------------------------------------------- */
+
+enum { FIELDS = 4 };
+
+struct field {
+    const char *name;
+    const char *unit;
+    bool real; /* float, else int32 */
+};
+
+static const struct field fields[FIELDS] = {
+    {"/assignments/segment", "segment number; -1: left out", false},
+    {"/assignments/distance", "prepared units", true},
+    {"/assignments/runner_up", "segment number; -1: none", false},
+    {"/assignments/shadow", "0 at the centroid, 1 on the border", true},
+};
+
+struct collecting {
+    struct comm *comm;
+    const struct table *table;
+    hid_t dataset[FIELDS];
+    char *memory; /* FIELDS x PIECE_BLOCKS x BLOCK_ROWS x 4 bytes */
+};
+
+static void *field_memory(const struct collecting *collecting, int field)
+{
+    return collecting->memory + (size_t)field * PIECE_BLOCKS * BLOCK_ROWS * sizeof(int32_t);
+}
+
+static struct assignments piece_of(const struct collecting *collecting)
+{
+    return (struct assignments){field_memory(collecting, 0), field_memory(collecting, 1), field_memory(collecting, 2),
+                                field_memory(collecting, 3)};
+}
+
+static status_t create_fields(const struct results_file *results, struct collecting *collecting)
+{
+    hsize_t rows = (hsize_t)collecting->table->partition.rows;
+    status_t status = STATUS_OK;
+    for (int f = 0; !status && f < FIELDS; f++) {
+        status = h5_create_dataset(results->file, fields[f].name, fields[f].real ? H5T_IEEE_F32LE : H5T_STD_I32LE, 1,
+                                   &rows, &collecting->dataset[f]);
+        if (!status)
+            status = h5_write_text(collecting->dataset[f], "unit", fields[f].unit);
+    }
+    return status;
+}
+
+/* Rows of piece number `piece` of a rank with this partition: first (global) and how many. */
+static int64_t piece_rows(const struct partition *part, int64_t piece, int64_t *first)
+{
+    int64_t begin = piece * PIECE_BLOCKS * BLOCK_ROWS;
+    int64_t left = part->row_count - begin;
+    *first = part->first_row + begin;
+    return left < 0 ? 0 : left < PIECE_BLOCKS * BLOCK_ROWS ? left : PIECE_BLOCKS * BLOCK_ROWS;
+}
+
+static status_t write_piece(const struct collecting *collecting, int64_t first, int64_t rows)
+{
+    status_t status = STATUS_OK;
+    for (int f = 0; !status && f < FIELDS; f++)
+        status = h5_write_rows(collecting->dataset[f], fields[f].real ? H5T_NATIVE_FLOAT : H5T_NATIVE_INT32, first,
+                               rows, field_memory(collecting, f));
+    return status;
+}
+
+/* Rank 0 writes its own piece, then receives and writes those of the others. A failed write does not stop the receiving,
+ * or the senders would wait. */
+static status_t gather_piece(const struct collecting *collecting, int64_t piece)
+{
+    struct comm *comm = collecting->comm;
+    int64_t first = 0;
+    int64_t rows = piece_rows(&collecting->table->partition, piece, &first);
+    if (comm->rank != 0) {
+        status_t status = STATUS_OK;
+        for (int f = 0; !status && f < FIELDS && rows > 0; f++)
+            status = comm_send(comm, 0, field_memory(collecting, f), rows * (int64_t)sizeof(int32_t));
+        return status;
+    }
+    status_t status = write_piece(collecting, first, rows);
+    for (int r = 1; r < comm->size; r++) {
+        struct partition part = partition_of(collecting->table->partition.rows, r, comm->size);
+        rows = piece_rows(&part, piece, &first);
+        for (int f = 0; f < FIELDS && rows > 0; f++)
+            status = status_first(
+                status, comm_receive(comm, r, field_memory(collecting, f), rows * (int64_t)sizeof(int32_t)));
+        if (!status)
+            status = write_piece(collecting, first, rows);
+    }
+    return status;
+}
+
+static status_t collect_pieces(const struct collecting *collecting, assignments_maker make, void *context)
+{
+    const struct partition *part = &collecting->table->partition;
+    struct assignments memory = piece_of(collecting);
+    /* rank 0 has as many blocks as any */
+    struct partition most = partition_of(part->rows, 0, collecting->comm->size);
+    int64_t pieces = (most.block_count + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
+    status_t status = STATUS_OK;
+    for (int64_t piece = 0; !status && piece < pieces; piece++) {
+        int64_t begin = piece * PIECE_BLOCKS;
+        int64_t left = part->block_count - begin;
+        if (left > 0)
+            make(context, begin, left < PIECE_BLOCKS ? left : PIECE_BLOCKS, &memory);
+        status = comm_agree(collecting->comm, gather_piece(collecting, piece));
+    }
+    return status;
+}
+
+status_t results_write_assignments(struct results_file *results, struct comm *comm, const struct table *table,
+                                   assignments_maker make, void *context)
+{
+    struct collecting collecting = {.comm = comm, .table = table};
+    for (int f = 0; f < FIELDS; f++)
+        collecting.dataset[f] = H5I_INVALID_HID;
+    status_t status = memory_new(&collecting.memory, (int64_t)FIELDS * PIECE_BLOCKS * BLOCK_ROWS, sizeof(int32_t),
+                                 "a piece of the assignments");
+    if (!status && comm->rank == 0)
+        status = ids_copy(table->source, results->file, "/assignments/customer_id");
+    if (!status && comm->rank == 0)
+        status = create_fields(results, &collecting);
+    status = comm_agree(comm, status);
+    if (!status)
+        status = collect_pieces(&collecting, make, context);
+    bool closed = true;
+    for (int f = 0; f < FIELDS; f++)
+        closed = h5_close(collecting.dataset[f]) && closed;
+    if (!closed)
+        status = status_first(status, h5_failure(EXIT_IO_ERROR, "the assignments cannot be written"));
+    free(collecting.memory);
+    return comm_agree(comm, status);
+}
+
+/* ---- the file ------------------------------------------------------------------------------------------------------- */
+
+status_t results_create(struct results_file *results, const char *path)
+{
+    results->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (results->file < 0)
+        return h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path);
+    return STATUS_OK;
+}
+
+status_t results_close(struct results_file *results)
+{
+    if (results->file < 0)
+        return STATUS_OK;
+    bool flushed = H5Fflush(results->file, H5F_SCOPE_LOCAL) >= 0;
+    status_t status = STATUS_OK;
+    if (!flushed)
+        status = h5_failure(EXIT_IO_ERROR, "the results cannot be written");
+    if (!h5_close(results->file) && flushed)
+        status = h5_failure(EXIT_IO_ERROR, "the results cannot be written");
+    results->file = H5I_INVALID_HID;
+    return status;
+}
+
+void results_library(char *text, size_t size)
+{
+    unsigned major = 0;
+    unsigned minor = 0;
+    unsigned release = 0;
+    if (H5get_libversion(&major, &minor, &release) < 0)
+        release = 0;
+    snprintf(text, size, "%u.%u.%u", major, minor, release);
+}
+
+int64_t results_bytes(const struct table *table, int64_t k)
+{
+    const struct source_id *id = &table->source->id;
+    /* Variable-length text: a reference and, most often, a short text. */
+    int64_t id_bytes = id->kind == ID_ROW_NUMBER      ? 8
+                       : id->kind == ID_VARIABLE_TEXT ? 40
+                                                      : (int64_t)H5Tget_size(id->type);
+    int64_t small = (8 * k * (table->columns + 1) + 64 * table->columns) * (int64_t)sizeof(double) + (1 << 20);
+    return table->partition.rows * (FIELDS * (int64_t)sizeof(int32_t) + id_bytes) + small;
+}

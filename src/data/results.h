@@ -1,0 +1,75 @@
+/* results.h5: written by rank 0, which never holds n of anything. Shapes and meaning are in product.md and
+ * docs/results.md. */
+#ifndef LOHKO_DATA_RESULTS_H
+#define LOHKO_DATA_RESULTS_H
+
+#include <hdf5.h>
+#include <stdint.h>
+
+#include "core/comm.h"
+#include "core/status.h"
+#include "data/customers.h"
+#include "data/prepare.h"
+#include "data/source.h"
+#include "data/table.h"
+
+/* What is known of each customer, for a run of rows. */
+struct assignments {
+    int32_t *segment;
+    float *distance;
+    int32_t *runner_up;
+    float *shadow;
+};
+
+/* Fills `piece` for the customers of this rank's local blocks [first, first + count): BLOCK_ROWS entries a block. */
+typedef void (*assignments_maker)(void *context, int64_t first, int64_t count, const struct assignments *piece);
+
+/* Everything but the assignments. Matrices are row-major. Names of columns: of the table. */
+struct results_content {
+    const struct table *table;
+    const struct preparation *preparation;
+    int64_t k;
+    const double *centroid_prepared; /* k x preparation->count */
+    const int64_t *size;             /* k */
+    const double *mean;              /* k x table->columns, input units, like the next two */
+    const double *deviation;
+    const double *median;
+    int64_t restarts;
+    const double *restart_inertia;
+};
+
+/* An attribute of the root: text, or a number where text is NULL. */
+struct results_attribute {
+    const char *name;
+    const char *text;
+    bool whole; /* int64, else double */
+    int64_t integer;
+    double real;
+};
+
+struct results_file {
+    hid_t file; /* rank 0 only */
+};
+
+/* Rank 0 creates the file. Local. */
+status_t results_create(struct results_file *results, const char *path) __attribute__((warn_unused_result));
+
+/* /assignments: every rank makes its rows piece by piece and rank 0 writes them. Collective. */
+status_t results_write_assignments(struct results_file *results, struct comm *comm, const struct table *table,
+                                   assignments_maker make, void *context) __attribute__((warn_unused_result));
+
+/* /segments, /model and the attributes of the root. Local: rank 0. */
+status_t results_write_content(struct results_file *results, const struct results_content *content,
+                               const struct results_attribute *attributes, int64_t attribute_count)
+    __attribute__((warn_unused_result));
+
+/* Flushes and closes; a failure to flush is a failure. Safe when nothing is open. Local. */
+status_t results_close(struct results_file *results) __attribute__((warn_unused_result));
+
+/* The HDF5 library's version. Local. */
+void results_library(char *text, size_t size);
+
+/* Bytes that the file will take, about. */
+int64_t results_bytes(const struct table *table, int64_t k);
+
+#endif
