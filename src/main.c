@@ -18,8 +18,8 @@ struct command {
 
 static const struct command commands[] = {
     {"fit", "CONFIG.yaml [--section.key=value ...]", "learn segments, write results", command_fit},
-    {"generate", "--customers N --features D --segments K --output FILE.h5", "synthetic customers, truth included",
-     command_generate},
+    {"generate", "--customers N --features D --segments K --output FILE.h5",
+     "synthetic customers, truth included", command_generate},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -28,9 +28,11 @@ static void print_help(void)
 {
     printf("lohko %s: customer segmentation at cluster scale\n\n", version_text());
     for (int i = 0; i < COMMANDS; i++)
-        printf("  lohko %-9s %s\n  %16s%s\n", commands[i].name, commands[i].arguments, "", commands[i].summary);
-    printf("  lohko --help | --version | COMMAND --help\n\n"
-           "All run alone, or in parallel under mpirun -n P or srun; the results are the same.\n");
+        printf("  lohko %-9s %s\n  %16s%s\n", commands[i].name, commands[i].arguments, "",
+               commands[i].summary);
+    printf(
+        "  lohko --help | --version | COMMAND --help\n\n"
+        "All run alone, or in parallel under mpirun -n P or srun; the results are the same.\n");
 }
 
 static status_t dispatch(struct comm *comm, int count, char *const *arguments)

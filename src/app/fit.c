@@ -10,7 +10,8 @@
 #include "assess/describe.h"
 #include "core/memory.h"
 
-/* ---- command line and config -------------------------------------------------------------------------------------- */
+/* ---- command line and config
+ * -------------------------------------------------------------------------------------- */
 
 struct invocation {
     const char *config_path;
@@ -21,13 +22,16 @@ struct invocation {
 
 static void print_help(void)
 {
-    puts("usage: lohko fit CONFIG.yaml [-q | -v] [--section.key=value ...]\n\n"
-         "Learns segments from the customers of an HDF5 file and writes results.h5, summary.json and\n"
-         "segments.csv into output.directory. Run it alone or under mpirun or srun; the result is the same.\n\n"
-         "  -q        only warnings, errors and the table of segments\n"
-         "  -v        also how the time was spent\n"
-         "  --help    this text\n\n"
-         "Every option is a key of the config file and may be given on the command line under the same name.\n");
+    puts(
+        "usage: lohko fit CONFIG.yaml [-q | -v] [--section.key=value ...]\n\n"
+        "Learns segments from the customers of an HDF5 file and writes results.h5, summary.json and\n"
+        "segments.csv into output.directory. Run it alone or under mpirun or srun; the result is the "
+        "same.\n\n"
+        "  -q        only warnings, errors and the table of segments\n"
+        "  -v        also how the time was spent\n"
+        "  --help    this text\n\n"
+        "Every option is a key of the config file and may be given on the command line under the same "
+        "name.\n");
     options_print_help(fit_options, fit_option_count, stdout);
 }
 
@@ -47,8 +51,8 @@ static status_t read_arguments(int count, char *const *arguments, struct invocat
         else if (argument[0] == '-' && argument[1] != '\0')
             status = status_new(EXIT_BAD_USAGE, "fit: unknown option %s (try lohko fit --help)", argument);
         else if (invocation->config_path)
-            status = status_new(EXIT_BAD_USAGE, "fit: one config file is expected, but %s follows %s", argument,
-                                invocation->config_path);
+            status = status_new(EXIT_BAD_USAGE, "fit: one config file is expected, but %s follows %s",
+                                argument, invocation->config_path);
         else
             invocation->config_path = argument;
     }
@@ -71,8 +75,8 @@ static status_t share_config(struct fit *fit, const struct invocation *invocatio
     char *notes = NULL;
     status_t status = STATUS_OK;
     if (comm->rank == 0) {
-        status = config_read(invocation->config_path, invocation->override_count, invocation->overrides, &fit->config,
-                             &notes);
+        status = config_read(invocation->config_path, invocation->override_count, invocation->overrides,
+                             &fit->config, &notes);
         if (!status)
             status = config_echo(&fit->config, &fit->echo);
         if (!status && notes)
@@ -97,9 +101,12 @@ static status_t share_config(struct fit *fit, const struct invocation *invocatio
     return comm_agree(comm, status);
 }
 
-/* ---- columns ---------------------------------------------------------------------------------------------------------- */
+/* ---- columns
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
-static status_t find_column(const struct source *source, const char *option, const char *name, int64_t *column)
+static status_t find_column(const struct source *source, const char *option, const char *name,
+                            int64_t *column)
 {
     *column = source_find(source, name);
     if (*column >= 0)
@@ -119,7 +126,8 @@ static bool is_listed(const struct name_list *list, const char *name)
 }
 
 /* Columns that are both clustered on and only described, or the id, would be a contradiction. */
-static status_t choose_columns(const struct fit *fit, int64_t *features, int64_t *feature_count, int64_t *profile)
+static status_t choose_columns(const struct fit *fit, int64_t *features, int64_t *feature_count,
+                               int64_t *profile)
 {
     const struct config *config = &fit->config;
     const struct source *source = &fit->source;
@@ -174,16 +182,19 @@ static status_t open_table(struct fit *fit)
     free(profile);
     if (!status) {
         tell_passed_over(fit);
-        log_note(&fit->log, "%s: %" PRId64 " customers, %" PRId64 " features (%s), %d rank%s", config->input_path,
-                 fit->source.rows, fit->table.features, fit->source.form, fit->comm->size,
+        log_note(&fit->log, "%s: %" PRId64 " customers, %" PRId64 " features (%s), %d rank%s",
+                 config->input_path, fit->source.rows, fit->table.features, fit->source.form, fit->comm->size,
                  fit->comm->size == 1 ? "" : "s");
     }
     return status;
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
-/* What the largest share needs beside the program itself: prepared customers, labels, one slab and block of the file. */
+/* What the largest share needs beside the program itself: prepared customers, labels, one slab and block of
+ * the file. */
 static double bytes_needed(const struct fit *fit)
 {
     struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
@@ -204,18 +215,21 @@ static status_t check_memory(struct fit *fit)
                     : machine < 0                     ? (double)INFINITY
                                                       : (double)machine / ranks_here;
     if (!status && needed > budget)
-        status = status_new(EXIT_NO_MEMORY,
-                            "not enough memory: each rank needs %.0f bytes (%.2f GiB) but may use %.0f (%.2f GiB, %s); "
-                            "use more ranks on more nodes",
-                            needed, needed / 0x1p30, budget, budget / 0x1p30,
-                            fit->config.memory != MEMORY_AUTO ? "run.memory" : "the node's memory shared by its ranks");
+        status = status_new(
+            EXIT_NO_MEMORY,
+            "not enough memory: each rank needs %.0f bytes (%.2f GiB) but may use %.0f (%.2f GiB, %s); "
+            "use more ranks on more nodes",
+            needed, needed / 0x1p30, budget, budget / 0x1p30,
+            fit->config.memory != MEMORY_AUTO ? "run.memory" : "the node's memory shared by its ranks");
     status = comm_agree(fit->comm, status);
     if (!status)
         log_note(&fit->log, "memory: about %.2f GiB a rank", needed / 0x1p30);
     return status;
 }
 
-/* ---- stages ----------------------------------------------------------------------------------------------------------- */
+/* ---- stages
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static status_t map_settings(const struct fit *fit, struct prepare_settings *settings)
 {
@@ -264,7 +278,8 @@ static status_t prepare_customers(struct fit *fit)
     if (!status)
         status = survey_run(&fit->table, settings.missing, settings.transform, &fit->survey);
     if (!status && fit->survey.dropped > 0)
-        log_note(&fit->log, "%" PRId64 " customers have a missing feature and are left out", fit->survey.dropped);
+        log_note(&fit->log, "%" PRId64 " customers have a missing feature and are left out",
+                 fit->survey.dropped);
     log_phase_begin(&fit->log, "preparation constants");
     if (!status)
         status = prepare_learn(&fit->table, &settings, &fit->survey, &fit->preparation);
@@ -289,19 +304,21 @@ static status_t learn(struct fit *fit)
                           fit->config.input_path, fit->survey.customers, settings.k);
     status_t status = kmeans_run(&fit->customers, &fit->preparation, &settings, &fit->kmeans);
     if (!status && !fit->kmeans.converged && settings.polish)
-        log_warning(&fit->log, "the best restart had not converged after %" PRId64 " passes", fit->kmeans.passes);
+        log_warning(&fit->log, "the best restart had not converged after %" PRId64 " passes",
+                    fit->kmeans.passes);
     if (!status)
-        log_detail(&fit->log, "learning: %" PRId64 " mini-batches, %" PRId64 " full passes, %" PRId64
-                   " bytes a reduction, %.2g of assignments decided in double", fit->kmeans.batches,
-                   fit->kmeans.passes, fit->kmeans.step_bytes, fit->kmeans.share_in_double);
+        log_detail(&fit->log,
+                   "learning: %" PRId64 " mini-batches, %" PRId64 " full passes, %" PRId64
+                   " bytes a reduction, %.2g of assignments decided in double",
+                   fit->kmeans.batches, fit->kmeans.passes, fit->kmeans.step_bytes,
+                   fit->kmeans.share_in_double);
     return status;
 }
 
 static status_t describe(struct fit *fit)
 {
     log_phase_begin(&fit->log, "profile");
-    status_t status =
-        profile_run(&fit->table, &fit->survey, fit->kmeans.label, fit->kmeans.k, &fit->profile);
+    status_t status = profile_run(&fit->table, &fit->survey, fit->kmeans.label, fit->kmeans.k, &fit->profile);
     if (status)
         return status;
     status = memory_new(&fit->description, fit->kmeans.k, sizeof *fit->description, "descriptions");
@@ -314,8 +331,8 @@ static status_t run(struct fit *fit)
 {
     status_t status = comm_hosts(fit->comm, &fit->hosts);
     if (!status)
-        status = comm_agree(fit->comm, fit->comm->rank == 0 ? output_open(&fit->output, fit->config.output)
-                                                            : STATUS_OK);
+        status = comm_agree(fit->comm,
+                            fit->comm->rank == 0 ? output_open(&fit->output, fit->config.output) : STATUS_OK);
     if (!status)
         status = open_table(fit);
     if (!status)

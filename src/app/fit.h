@@ -34,9 +34,9 @@ struct fit {
     struct customers customers;
     struct kmeans_result kmeans;
     struct profile profile;
-    char **description;    /* of each segment */
-    struct output output;  /* rank 0 */
-    int64_t peak_memory;   /* of the hungriest rank, bytes */
+    char **description;   /* of each segment */
+    struct output output; /* rank 0 */
+    int64_t peak_memory;  /* of the hungriest rank, bytes */
 };
 
 /* The share of all customers' squared distances to their mean that the segments explain. */

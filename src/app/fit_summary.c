@@ -33,11 +33,12 @@ static json_t *segment(const struct fit *fit, int64_t h)
     const struct table *table = &fit->table;
     int64_t first = h * profile->columns;
     return json_pack("{s:I, s:I, s:f, s:s, s:o, s:o, s:o, s:o}", "segment", (json_int_t)h, "size",
-                     (json_int_t)profile->size[h], "share", (double)profile->size[h] / (double)profile->customers,
-                     "what_sets_it_apart", fit->description[h], "mean",
-                     by_column(table, 0, table->features, profile->mean + first), "median",
-                     by_column(table, 0, table->features, profile->median + first), "profile_mean",
-                     by_column(table, table->features, table->columns, profile->mean + first), "profile_total",
+                     (json_int_t)profile->size[h], "share",
+                     (double)profile->size[h] / (double)profile->customers, "what_sets_it_apart",
+                     fit->description[h], "mean", by_column(table, 0, table->features, profile->mean + first),
+                     "median", by_column(table, 0, table->features, profile->median + first), "profile_mean",
+                     by_column(table, table->features, table->columns, profile->mean + first),
+                     "profile_total",
                      by_column(table, table->features, table->columns, profile->total + first));
 }
 
@@ -59,10 +60,10 @@ static json_t *features(const struct fit *fit)
     for (int64_t f = 0; f < fit->preparation.count; f++) {
         const struct prepared_feature *feature = &fit->preparation.feature[f];
         int64_t c = feature->column;
-        json_t *entry = json_pack("{s:s, s:o, s:o, s:I, s:o}", "name", table_name(&fit->table, c), "mean",
-                                  number(fit->profile.all_mean[c]), "stddev", number(fit->profile.all_deviation[c]),
-                                  "missing", (json_int_t)feature->missing, "eta_squared",
-                                  number(fit->profile.eta_squared[c]));
+        json_t *entry = json_pack(
+            "{s:s, s:o, s:o, s:I, s:o}", "name", table_name(&fit->table, c), "mean",
+            number(fit->profile.all_mean[c]), "stddev", number(fit->profile.all_deviation[c]), "missing",
+            (json_int_t)feature->missing, "eta_squared", number(fit->profile.eta_squared[c]));
         if (json_array_append_new(array, entry) != 0) {
             json_decref(array);
             return NULL;
@@ -100,20 +101,22 @@ static json_t *summary(const struct fit *fit)
     const struct kmeans_result *kmeans = &fit->kmeans;
     char checksum[24];
     snprintf(checksum, sizeof checksum, "%016" PRIx64, fit->survey.checksum);
-    json_t *input = json_pack("{s:s, s:I, s:I, s:I, s:s}", "path", fit->config.input_path, "customers",
-                              (json_int_t)fit->source.rows, "customers_used", (json_int_t)fit->survey.customers,
-                              "repeated_ids", (json_int_t)fit->repeated, "checksum", checksum);
-    json_t *learning = json_pack(
-        "{s:o, s:f, s:f, s:b, s:I, s:I, s:I, s:o}", "inertia", number(kmeans->inertia), "inertia_per_customer",
-        kmeans->inertia / (double)fit->survey.customers, "explained_variance", fit_explained(fit), "converged",
-        (int)kmeans->converged, "mini_batches", (json_int_t)kmeans->batches, "passes", (json_int_t)kmeans->passes,
-        "best_restart", (json_int_t)kmeans->best_restart, "restart_inertia", restarts(kmeans));
-    json_t *job = json_pack("{s:I, s:s, s:f, s:I, s:o}", "ranks", (json_int_t)fit->comm->size, "hosts", fit->hosts,
-                            "seconds", log_elapsed(&fit->log), "peak_bytes_per_rank", (json_int_t)fit->peak_memory,
-                            "phase_seconds", phases(&fit->log));
-    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "lohko", version_text(), "commit", version_commit(),
-                     "k", (json_int_t)kmeans->k, "input", input, "learning", learning, "segments", segments(fit),
-                     "features", features(fit), "job", job);
+    json_t *input =
+        json_pack("{s:s, s:I, s:I, s:I, s:s}", "path", fit->config.input_path, "customers",
+                  (json_int_t)fit->source.rows, "customers_used", (json_int_t)fit->survey.customers,
+                  "repeated_ids", (json_int_t)fit->repeated, "checksum", checksum);
+    json_t *learning =
+        json_pack("{s:o, s:f, s:f, s:b, s:I, s:I, s:I, s:o}", "inertia", number(kmeans->inertia),
+                  "inertia_per_customer", kmeans->inertia / (double)fit->survey.customers,
+                  "explained_variance", fit_explained(fit), "converged", (int)kmeans->converged,
+                  "mini_batches", (json_int_t)kmeans->batches, "passes", (json_int_t)kmeans->passes,
+                  "best_restart", (json_int_t)kmeans->best_restart, "restart_inertia", restarts(kmeans));
+    json_t *job = json_pack("{s:I, s:s, s:f, s:I, s:o}", "ranks", (json_int_t)fit->comm->size, "hosts",
+                            fit->hosts, "seconds", log_elapsed(&fit->log), "peak_bytes_per_rank",
+                            (json_int_t)fit->peak_memory, "phase_seconds", phases(&fit->log));
+    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "lohko", version_text(), "commit",
+                     version_commit(), "k", (json_int_t)kmeans->k, "input", input, "learning", learning,
+                     "segments", segments(fit), "features", features(fit), "job", job);
 }
 
 status_t fit_write_summary(const struct fit *fit, const char *path)
@@ -124,7 +127,8 @@ status_t fit_write_summary(const struct fit *fit, const char *path)
     FILE *file = NULL;
     status_t status = output_text_begin(path, &file);
     if (!status) {
-        bool written = json_dumpf(root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) == 0 && fputc('\n', file) == '\n';
+        bool written = json_dumpf(root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) == 0 &&
+                       fputc('\n', file) == '\n';
         status = output_text_end(path, file);
         if (!status && !written)
             status = status_new(EXIT_IO_ERROR, "%s: writing failed", path);

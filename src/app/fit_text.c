@@ -129,10 +129,12 @@ void fit_print_segments(const struct fit *fit)
 {
     char count[40];
     group_digits(fit->survey.customers, count, sizeof count);
-    printf("\n%s customers in %" PRId64 " segments, by %" PRId64 " features; the segments explain %.0f %% of the "
+    printf("\n%s customers in %" PRId64 " segments, by %" PRId64
+           " features; the segments explain %.0f %% of the "
            "variance\n\n",
            count, fit->kmeans.k, fit->preparation.count, 100 * fit_explained(fit));
-    printf("%7s %14s %7s  %s\n", "segment", "customers", "share", "what sets it apart (mean against all customers')");
+    printf("%7s %14s %7s  %s\n", "segment", "customers", "share",
+           "what sets it apart (mean against all customers')");
     for (int64_t h = 0; h < fit->profile.k; h++) {
         group_digits(fit->profile.size[h], count, sizeof count);
         printf("%7" PRId64 " %14s %6.1f%%  %s\n", h, count,
@@ -143,11 +145,13 @@ void fit_print_segments(const struct fit *fit)
         group_digits(left_out, count, sizeof count);
         printf("%7d %14s %7s  left out\n", -1, count, "");
     }
-    printf("\n%" PRId64 " of %" PRId64 " restarts came within 1 %% of the best; %.1f s, %.2f GiB a rank at most\n",
+    printf("\n%" PRId64 " of %" PRId64
+           " restarts came within 1 %% of the best; %.1f s, %.2f GiB a rank at most\n",
            restarts_near_the_best(&fit->kmeans), fit->kmeans.restarts, log_elapsed(&fit->log),
            (double)fit->peak_memory / 0x1p30);
-    printf("%s/segments.csv   the table for people\n%s/results.h5     every customer's segment; the model\n"
-           "%s/summary.json   the figures for programs\n",
-           fit->config.output, fit->config.output, fit->config.output);
+    printf(
+        "%s/segments.csv   the table for people\n%s/results.h5     every customer's segment; the model\n"
+        "%s/summary.json   the figures for programs\n",
+        fit->config.output, fit->config.output, fit->config.output);
     fflush(stdout);
 }

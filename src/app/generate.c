@@ -130,9 +130,7 @@ static status_t generate_file(struct comm *comm, const struct generate *generate
     status_t status = synthetic_bytes(synthetic, &bytes);
     if (status)
         return status;
-    log_phase_begin(&log, "generate");
     status = synthetic_write(comm, &log, synthetic, generate->output, generator);
-    log_phase_end(&log);
     if (!status)
         log_note(&log, "%s: %" PRId64 " customers x %" PRId64 " features in %" PRId64 " segments, %.1f MB",
                  generate->output, synthetic->customers, synthetic->features, synthetic->segments,

@@ -7,10 +7,10 @@
 
 #include "core/memory.h"
 
-static const double LEAST_EFFECT = 0.3;   /* in standard deviations of all customers */
+static const double LEAST_EFFECT = 0.3; /* in standard deviations of all customers */
 static const double CLEAR_EFFECT = 0.75;
 static const double STRONG_EFFECT = 2.0;
-static const double MARKER_SHARE = 0.25;  /* of the segment's strongest effect */
+static const double MARKER_SHARE = 0.25; /* of the segment's strongest effect */
 
 void describe_number(double value, char *text, int64_t size)
 {
@@ -63,8 +63,8 @@ static const char *word_of(double effect)
     return magnitude >= STRONG_EFFECT ? "very low" : magnitude >= CLEAR_EFFECT ? "low" : "rather low";
 }
 
-static status_t append_marker(const struct profile *profile, const struct table *table, int64_t segment, int64_t column,
-                              char **text)
+static status_t append_marker(const struct profile *profile, const struct table *table, int64_t segment,
+                              int64_t column, char **text)
 {
     char name[256];
     char here[64];
@@ -78,7 +78,8 @@ static status_t append_marker(const struct profile *profile, const struct table 
     const char *separator = (*text)[0] ? ", " : "";
     int written = 0;
     if (is_flag(profile, column)) {
-        written = asprintf(&longer, "%s%s%s %.0f%% (against %.0f%%)", *text, separator, name, 100 * mean, 100 * all);
+        written = asprintf(&longer, "%s%s%s %.0f%% (against %.0f%%)", *text, separator, name, 100 * mean,
+                           100 * all);
     } else {
         describe_number(mean, here, sizeof here);
         describe_number(all, everywhere, sizeof everywhere);
@@ -92,7 +93,8 @@ static status_t append_marker(const struct profile *profile, const struct table 
     return STATUS_OK;
 }
 
-status_t describe_segment(const struct profile *profile, const struct table *table, int64_t segment, char **text)
+status_t describe_segment(const struct profile *profile, const struct table *table, int64_t segment,
+                          char **text)
 {
     int64_t marker[DESCRIBE_MARKERS];
     int count = describe_markers(profile, table, segment, marker);

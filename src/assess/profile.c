@@ -41,7 +41,8 @@ static status_t profile_open(struct profile *profile)
     if (!status)
         status = memory_new(&profile->present, cells, sizeof *profile->present, "a profile");
     if (!status)
-        status = memory_new(&profile->all_present, profile->columns, sizeof *profile->all_present, "a profile");
+        status =
+            memory_new(&profile->all_present, profile->columns, sizeof *profile->all_present, "a profile");
     for (size_t i = 0; !status && i < sizeof of_cells / sizeof of_cells[0]; i++)
         status = memory_new(of_cells[i], cells, sizeof(double), "a profile");
     for (size_t i = 0; !status && i < sizeof of_columns / sizeof of_columns[0]; i++)
@@ -67,7 +68,8 @@ void profile_free(struct profile *profile)
     *profile = (struct profile){0};
 }
 
-static void take_column(struct profile *profile, const struct moments *moments, int64_t c, struct moments *all)
+static void take_column(struct profile *profile, const struct moments *moments, int64_t c,
+                        struct moments *all)
 {
     double within = 0.0;
     for (int64_t h = 0; h < profile->k; h++) {

@@ -1,5 +1,5 @@
-/* Who is in a segment: exact size, mean, spread and median of every column in input units, per segment and for all
- * customers; missing values are not counted. */
+/* Who is in a segment: exact size, mean, spread and median of every column in input units, per segment and
+ * for all customers; missing values are not counted. */
 #ifndef LOHKO_ASSESS_PROFILE_H
 #define LOHKO_ASSESS_PROFILE_H
 

@@ -110,7 +110,8 @@ static status_t polish_run(struct polish *polish)
     return status;
 }
 
-/* Swaps from the best restart; what they find is polished on all customers, and kept if it is better there too. */
+/* Swaps from the best restart; what they find is polished on all customers, and kept if it is better there
+ * too. */
 static status_t improve_best(struct polish *polish, struct kmeans_result *result)
 {
     struct panel *panel = polish->panel;
@@ -141,7 +142,8 @@ static status_t improve_best(struct polish *polish, struct kmeans_result *result
     return status;
 }
 
-/* ---- the result --------------------------------------------------------------------------------------------------- */
+/* ---- the result
+ * --------------------------------------------------------------------------------------------------- */
 
 struct rank_key {
     const double *centroid;
@@ -194,7 +196,8 @@ static status_t renumber(struct model *model, int64_t features, bool *changed)
     return status;
 }
 
-/* A customer halfway between two centroids belongs to the lower number, so numbers and sizes are settled together. */
+/* A customer halfway between two centroids belongs to the lower number, so numbers and sizes are settled
+ * together. */
 static status_t settle_numbers(struct panel *panel, int64_t best)
 {
     struct model *model = &panel->model[best];
@@ -224,7 +227,8 @@ static double spread_around_the_mean(const struct panel *panel, const struct mod
     return (double)squares;
 }
 
-static status_t take_result(const struct panel *panel, const struct polish *polish, struct kmeans_result *result)
+static status_t take_result(const struct panel *panel, const struct polish *polish,
+                            struct kmeans_result *result)
 {
     const struct model *model = &panel->model[result->best_restart];
     int64_t size = result->k * result->features;
@@ -260,7 +264,8 @@ static void choose_best(const struct panel *panel, struct kmeans_result *result)
     }
 }
 
-static status_t polish_open(struct polish *polish, struct panel *panel, const struct kmeans_settings *settings)
+static status_t polish_open(struct polish *polish, struct panel *panel,
+                            const struct kmeans_settings *settings)
 {
     *polish = (struct polish){.panel = panel, .settings = settings};
     status_t status = memory_new(&polish->stage, panel->count, sizeof *polish->stage, "restarts");
@@ -285,8 +290,8 @@ static void polish_close(struct polish *polish)
 status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,
                     const struct kmeans_settings *settings, struct kmeans_result *result)
 {
-    *result =
-        (struct kmeans_result){.k = settings->k, .features = customers->features, .restarts = settings->restarts};
+    *result = (struct kmeans_result){
+        .k = settings->k, .features = customers->features, .restarts = settings->restarts};
     struct panel panel = {0};
     struct polish polish = {0};
     status_t status = comm_agree(customers->comm, memory_new(&result->restart_inertia, settings->restarts,

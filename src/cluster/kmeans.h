@@ -1,6 +1,7 @@
 /* k-means over all ranks: seeding, mini-batches, full passes to convergence, the best of several restarts.
  *
- * The result depends on the customers and the settings alone, not on the number of ranks. Collective throughout. */
+ * The result depends on the customers and the settings alone, not on the number of ranks. Collective
+ * throughout. */
 #ifndef LOHKO_CLUSTER_KMEANS_H
 #define LOHKO_CLUSTER_KMEANS_H
 
@@ -12,7 +13,7 @@
 
 struct kmeans_settings {
     int64_t k;
-    int64_t batch;    /* customers per mini-batch, over all ranks */
+    int64_t batch; /* customers per mini-batch, over all ranks */
     int64_t restarts;
     bool polish;
     double tolerance; /* on the squared centroid shift, relative to the mean feature variance */
@@ -22,20 +23,20 @@ struct kmeans_settings {
 struct kmeans_result {
     int64_t k;
     int64_t features;
-    double *centroid;      /* k x features, prepared units, by falling size (ties: lexicographically) */
-    int64_t *size;         /* k: customers, over all ranks */
-    int32_t *label;        /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out */
-    double inertia;        /* of the labels and centroids above, over all customers */
-    double total_squares;  /* sum of squared distances to the mean customer, prepared units */
+    double *centroid;     /* k x features, prepared units, by falling size (ties: lexicographically) */
+    int64_t *size;        /* k: customers, over all ranks */
+    int32_t *label;       /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out */
+    double inertia;       /* of the labels and centroids above, over all customers */
+    double total_squares; /* sum of squared distances to the mean customer, prepared units */
     int64_t restarts;
     double *restart_inertia; /* of each restart after its last pass */
     int64_t best_restart;
-    int64_t batches;       /* mini-batch steps */
-    int64_t passes;        /* full passes of the panel */
+    int64_t batches;        /* mini-batch steps */
+    int64_t passes;         /* full passes of the panel */
     int64_t swaps;          /* single centroids moved far that made the best restart better (swap.h) */
-    int64_t refills;       /* segments without customers that were given one */
-    bool converged;        /* the best restart met the tolerance */
-    int64_t step_bytes;    /* that one reduction of the whole panel carries */
+    int64_t refills;        /* segments without customers that were given one */
+    bool converged;         /* the best restart met the tolerance */
+    int64_t step_bytes;     /* that one reduction of the whole panel carries */
     double share_in_double; /* of assignments that float could not decide, on this rank */
 };
 

@@ -90,7 +90,8 @@ static bool has_settled(struct progress *progress, double inertia)
     return progress->since_lowest >= MINIBATCH_PATIENCE;
 }
 
-/* Takes one pass's sums into all learning models; returns how many go on, and the lowest inertia per customer. */
+/* Takes one pass's sums into all learning models; returns how many go on, and the lowest inertia per
+ * customer. */
 static int64_t learn_from_batch(struct panel *panel, struct progress *progress, double *lowest)
 {
     int64_t learning = 0;
@@ -107,8 +108,8 @@ static int64_t learn_from_batch(struct panel *panel, struct progress *progress, 
     return panel->passed == 0 ? 1 : learning;
 }
 
-static status_t learn(struct panel *panel, struct minibatch_plan *plan, uint64_t seed, struct progress *progress,
-                      int64_t *chosen, int64_t *batches)
+static status_t learn(struct panel *panel, struct minibatch_plan *plan, uint64_t seed,
+                      struct progress *progress, int64_t *chosen, int64_t *batches)
 {
     const struct customers *customers = panel->customers;
     int64_t learning = panel->count;
@@ -133,7 +134,6 @@ static status_t learn(struct panel *panel, struct minibatch_plan *plan, uint64_t
     }
     return status;
 }
-
 
 status_t minibatch_run(struct panel *panel, int64_t batch, uint64_t seed, int64_t *batches)
 {

@@ -1,6 +1,6 @@
-/* Mini-batch k-means (Sculley, WWW 2010) for a panel: a centroid moves towards its customers of a batch at the rate
- * 1 / (customers it has had so far). Batches are drawn without replacement within an epoch, each from blocks spread over
- * the whole file. */
+/* Mini-batch k-means (Sculley, WWW 2010) for a panel: a centroid moves towards its customers of a batch at
+ * the rate 1 / (customers it has had so far). Batches are drawn without replacement within an epoch, each
+ * from blocks spread over the whole file. */
 #ifndef LOHKO_CLUSTER_MINIBATCH_H
 #define LOHKO_CLUSTER_MINIBATCH_H
 
@@ -15,13 +15,14 @@ enum { MINIBATCH_PATIENCE = 10, MINIBATCH_EPOCHS = 10 };
 #define MINIBATCH_IMPROVEMENT 1e-4
 #define MINIBATCH_SMOOTHING 0.1
 
-/* Learns all models from their centroids on. Does nothing where one batch would hold all customers. Models that stop
- * are taken out of the panel for the rest; at the end all are back in it. Collective. */
+/* Learns all models from their centroids on. Does nothing where one batch would hold all customers. Models
+ * that stop are taken out of the panel for the rest; at the end all are back in it. Collective. */
 status_t minibatch_run(struct panel *panel, int64_t batch, uint64_t seed, int64_t *batches)
     __attribute__((warn_unused_result));
 
-/* The blocks (global numbers, one stratum after the other and so rising) of batch `step` of `epoch`: one from each of `strata` equal runs of the file, by a
- * random order of the run's blocks; `chosen` has room for `strata`. Returns how many. Local. */
+/* The blocks (global numbers, one stratum after the other and so rising) of batch `step` of `epoch`: one from
+ * each of `strata` equal runs of the file, by a random order of the run's blocks; `chosen` has room for
+ * `strata`. Returns how many. Local. */
 struct minibatch_plan {
     int64_t blocks;
     int64_t strata;

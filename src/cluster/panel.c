@@ -8,9 +8,9 @@
 
 enum { EXACTSUM_WORDS = sizeof(struct exactsum) / sizeof(int64_t), HEADER_WORDS = 2 + EXACTSUM_WORDS };
 
+/* What this rank gathers in a pass. */
 struct pass {
     struct panel *panel;
-    struct tile_centroids *centroids; /* of each model */
     struct exactsum squares;
     int64_t customers;
     float norm[BLOCK_ROWS];
@@ -46,8 +46,8 @@ static void model_close(struct model *model)
     free(model->half_square);
 }
 
-status_t panel_open(struct panel *panel, const struct customers *customers, const struct preparation *preparation,
-                    int64_t count, int64_t k)
+status_t panel_open(struct panel *panel, const struct customers *customers,
+                    const struct preparation *preparation, int64_t count, int64_t k)
 {
     *panel = (struct panel){.customers = customers, .preparation = preparation};
     status_t status = memory_new(&panel->model, count, sizeof *panel->model, "models");
@@ -58,6 +58,8 @@ status_t panel_open(struct panel *panel, const struct customers *customers, cons
         panel->wire_size += model_words(panel, &panel->model[m]);
     }
     if (!status)
+        status = memory_new(&panel->centroids, count, sizeof *panel->centroids, "models");
+    if (!status)
         status = memory_new(&panel->wire, panel->wire_size, sizeof *panel->wire, "a reduction");
     return comm_agree(customers->comm, status);
 }
@@ -67,6 +69,7 @@ void panel_close(struct panel *panel)
     for (int64_t m = 0; m < panel->count; m++)
         model_close(&panel->model[m]);
     free(panel->model);
+    free(panel->centroids);
     free(panel->wire);
     *panel = (struct panel){0};
 }
@@ -88,8 +91,8 @@ struct tile_centroids panel_centroids(const struct panel *panel, struct model *m
 }
 
 /* Nearest centroids of a tile; customers that take no part get -1. */
-static int label_tile(const float *tile, const struct tile_centroids *centroids, const float *norm, uint16_t left_out,
-                      int32_t *label)
+static int label_tile(const float *tile, const struct tile_centroids *centroids, const float *norm,
+                      uint16_t left_out, int32_t *label)
 {
     int undecided = tile_nearest(tile, centroids, norm, label);
     for (int lane = 0; left_out && lane < TILE_ROWS; lane++) {
@@ -118,8 +121,8 @@ static void pass_block(void *context, const struct block *block)
         for (int t = 0; t < tiles; t++) {
             const float *tile = block->tiles + t * features * TILE_ROWS;
             int32_t label[TILE_ROWS];
-            panel->undecided += label_tile(tile, &pass->centroids[m], pass->norm + t * TILE_ROWS,
-                                           block->left_out[t], label);
+            panel->undecided +=
+                label_tile(tile, &panel->centroids[m], pass->norm + t * TILE_ROWS, block->left_out[t], label);
             tile_add(tile, features, label, model->sum, model->count);
         }
         panel->decided += block->rows;
@@ -191,43 +194,40 @@ static int64_t words_in_use(const struct panel *panel)
     return words;
 }
 
+static void begin_pass(struct panel *panel)
+{
+    for (int64_t m = 0; m < panel->count; m++) {
+        struct model *model = &panel->model[m];
+        if (!model->learning)
+            continue;
+        memset(model->sum, 0, (size_t)(model->k * panel->customers->features) * sizeof *model->sum);
+        memset(model->count, 0, (size_t)model->k * sizeof *model->count);
+        panel->centroids[m] = panel_centroids(panel, model);
+    }
+}
+
+static void end_pass(struct panel *panel)
+{
+    unpack(panel);
+    for (int64_t m = 0; m < panel->count; m++) {
+        if (panel->model[m].learning)
+            panel->model[m].inertia = inertia_of(panel, &panel->model[m]);
+    }
+}
+
+/* A rank's failure travels in the reduction itself, so that a step has one collective and not two. */
 status_t panel_pass(struct panel *panel, const int64_t *chosen, int64_t count)
 {
     struct comm *comm = panel->customers->comm;
-    struct pass *pass = NULL;
-    struct tile_centroids *centroids = NULL;
-    status_t status = memory_new(&pass, 1, sizeof *pass, "a pass");
+    struct pass pass = {.panel = panel};
+    begin_pass(panel);
+    status_t walked = customers_walk(panel->customers, chosen, count, pass_block, &pass);
+    pack(panel, &pass, walked != STATUS_OK);
+    status_t status = status_first(walked, comm_sum_i64(comm, panel->wire, words_in_use(panel)));
+    if (panel->wire[0] > 0)
+        status = comm_agree(comm, status);
     if (!status)
-        status = memory_new(&centroids, panel->count, sizeof *centroids, "a pass");
-    status = comm_agree(comm, status);
-    if (!status) {
-        pass->panel = panel;
-        pass->centroids = centroids;
-        for (int64_t m = 0; m < panel->count; m++) {
-            struct model *model = &panel->model[m];
-            if (!model->learning)
-                continue;
-            memset(model->sum, 0, (size_t)(model->k * panel->customers->features) * sizeof *model->sum);
-            memset(model->count, 0, (size_t)model->k * sizeof *model->count);
-            centroids[m] = panel_centroids(panel, model);
-        }
-        status_t walked = customers_walk(panel->customers, chosen, count, pass_block, pass);
-        pack(panel, pass, walked != STATUS_OK);
-        status = comm_sum_i64(comm, panel->wire, words_in_use(panel));
-        if (!status && panel->wire[0] > 0)
-            status = comm_agree(comm, walked);
-        else
-            status = status_first(status, walked);
-    }
-    if (!status) {
-        unpack(panel);
-        for (int64_t m = 0; m < panel->count; m++) {
-            if (panel->model[m].learning)
-                panel->model[m].inertia = inertia_of(panel, &panel->model[m]);
-        }
-    }
-    free(centroids);
-    free(pass);
+        end_pass(panel);
     return status;
 }
 

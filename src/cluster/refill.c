@@ -40,11 +40,13 @@ static int by_distance(const void *a, const void *b)
 
 static void offer(struct hunt *hunt, struct far far, const float *tile, int lane)
 {
-    if (hunt->found == hunt->wanted && !is_farther(far, far_at(hunt->record + (size_t)(hunt->found - 1) * hunt->size)))
+    if (hunt->found == hunt->wanted &&
+        !is_farther(far, far_at(hunt->record + (size_t)(hunt->found - 1) * hunt->size)))
         return;
     int64_t place = hunt->found < hunt->wanted ? hunt->found++ : hunt->found - 1;
     while (place > 0 && is_farther(far, far_at(hunt->record + (size_t)(place - 1) * hunt->size))) {
-        memcpy(hunt->record + (size_t)place * hunt->size, hunt->record + (size_t)(place - 1) * hunt->size, hunt->size);
+        memcpy(hunt->record + (size_t)place * hunt->size, hunt->record + (size_t)(place - 1) * hunt->size,
+               hunt->size);
         place--;
     }
     char *to = hunt->record + (size_t)place * hunt->size;
@@ -62,7 +64,8 @@ static void hunt_block(void *context, const struct block *block)
         tile_nearest_two(tile, &hunt->centroids, &two);
         for (int lane = 0; lane < TILE_ROWS; lane++) {
             if (!(block->left_out[t] >> lane & 1))
-                offer(hunt, (struct far){two.distance[lane], block->first_row + t * TILE_ROWS + lane}, tile, lane);
+                offer(hunt, (struct far){two.distance[lane], block->first_row + t * TILE_ROWS + lane}, tile,
+                      lane);
         }
     }
 }
@@ -82,8 +85,8 @@ static void place(const struct panel *panel, int64_t model, const char *all, int
             empty->centroid[h * features + f] = (double)value;
         }
         log_note(panel->customers->log,
-                 "restart %" PRId64 ": a segment had no customers and begins again at row %" PRId64, model + 1,
-                 far_at(record).row);
+                 "restart %" PRId64 ": a segment had no customers and begins again at row %" PRId64,
+                 model + 1, far_at(record).row);
         (*refilled)++;
     }
 }

@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-static void score_lane(const struct tile_two *two, int lane, bool left_out, const struct assignments *piece, int64_t at)
+static void score_lane(const struct tile_two *two, int lane, bool left_out, const struct assignments *piece,
+                       int64_t at)
 {
     if (left_out) {
         piece->segment[at] = -1;
@@ -29,7 +30,8 @@ void score_blocks(void *context, int64_t first, int64_t count, const struct assi
             struct tile_two two;
             tile_nearest_two(block.tiles + t * features * TILE_ROWS, &score->centroids, &two);
             for (int lane = 0; lane < TILE_ROWS; lane++)
-                score_lane(&two, lane, block.left_out[t] >> lane & 1, piece, b * BLOCK_ROWS + t * TILE_ROWS + lane);
+                score_lane(&two, lane, block.left_out[t] >> lane & 1, piece,
+                           b * BLOCK_ROWS + t * TILE_ROWS + lane);
         }
     }
 }

@@ -13,8 +13,9 @@ struct score {
     struct tile_centroids centroids; /* k, features, centroid */
 };
 
-/* An assignments_maker; `context` is a struct score. Customers left out get segment and runner-up -1, distance and
- * shadow NaN; with one segment the runner-up is -1 and the shadow 0. shadow = 2 d1 / (d1 + d2). */
+/* An assignments_maker; `context` is a struct score. Customers left out get segment and runner-up -1,
+ * distance and shadow NaN; with one segment the runner-up is -1 and the shadow 0. shadow = 2 d1 / (d1 + d2).
+ */
 void score_blocks(void *context, int64_t first, int64_t count, const struct assignments *piece);
 
 #endif

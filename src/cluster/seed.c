@@ -24,16 +24,16 @@ struct sampling {
     int64_t k;
     int64_t features;
     struct candidates candidates;
-    int64_t fresh;       /* candidates before this one are in `distance` already */
-    float *distance;     /* of each of this rank's rows: squared, to the nearest candidate */
-    double potential;    /* sum of them over all customers */
+    int64_t fresh;    /* candidates before this one are in `distance` already */
+    float *distance;  /* of each of this rank's rows: squared, to the nearest candidate */
+    double potential; /* sum of them over all customers */
     uint32_t round;
-    char *drawn;         /* records: int64 row, features floats */
+    char *drawn; /* records: int64 row, features floats */
     int64_t drawn_count;
     int64_t drawn_capacity;
     struct exactsum sum; /* of a pass */
     status_t failure;
-    int64_t lowest_row;  /* of the draw of the first candidate */
+    int64_t lowest_row; /* of the draw of the first candidate */
     uint64_t lowest_key;
 };
 
@@ -48,7 +48,8 @@ static void draw_row(struct sampling *sampling, const struct block *block, int r
         int64_t capacity = 2 * sampling->drawn_capacity + 64;
         char *grown = realloc(sampling->drawn, (size_t)capacity * record_size(sampling));
         if (!grown) {
-            sampling->failure = status_first(sampling->failure, status_of_allocation(NULL, 1, "seed candidates"));
+            sampling->failure =
+                status_first(sampling->failure, status_of_allocation(NULL, 1, "seed candidates"));
             return;
         }
         sampling->drawn = grown;
@@ -69,8 +70,8 @@ static status_t add_candidate(struct sampling *sampling, const char *record)
     struct candidates *candidates = &sampling->candidates;
     if (candidates->count == candidates->capacity) {
         int64_t capacity = 2 * candidates->capacity + 64;
-        double *point =
-            realloc(candidates->point, (size_t)capacity * (size_t)sampling->features * sizeof *candidates->point);
+        double *point = realloc(candidates->point,
+                                (size_t)capacity * (size_t)sampling->features * sizeof *candidates->point);
         if (!point)
             return status_of_allocation(NULL, 1, "seed candidates");
         candidates->point = point;
@@ -103,8 +104,8 @@ static status_t join_draws(struct sampling *sampling)
     sampling->failure = STATUS_OK;
     status_t status = comm_agree(comm, failure);
     if (!status)
-        status = comm_gather_all(comm, sampling->drawn, sampling->drawn_count * (int64_t)record_size(sampling),
-                                 &gathered, &bytes);
+        status = comm_gather_all(comm, sampling->drawn,
+                                 sampling->drawn_count * (int64_t)record_size(sampling), &gathered, &bytes);
     all = gathered;
     sampling->fresh = sampling->candidates.count;
     for (int64_t at = 0; !status && at < bytes; at += (int64_t)record_size(sampling))
@@ -225,9 +226,10 @@ static status_t draw_candidates(struct sampling *sampling)
         sampling->round++;
     }
     if (!status && sampling->candidates.count < sampling->k)
-        status = status_new(EXIT_BAD_DATA,
-                            "only %" PRId64 " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
-                            sampling->candidates.count, sampling->candidates.count == 1 ? "" : "s", sampling->k);
+        status = status_new(
+            EXIT_BAD_DATA,
+            "only %" PRId64 " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
+            sampling->candidates.count, sampling->candidates.count == 1 ? "" : "s", sampling->k);
     return status;
 }
 
@@ -236,7 +238,8 @@ static status_t weigh_candidates(struct sampling *sampling)
 {
     struct candidates *candidates = &sampling->candidates;
     struct panel one;
-    status_t status = panel_open(&one, sampling->panel->customers, sampling->panel->preparation, 1, candidates->count);
+    status_t status =
+        panel_open(&one, sampling->panel->customers, sampling->panel->preparation, 1, candidates->count);
     if (!status) {
         memcpy(one.model[0].centroid, candidates->point,
                (size_t)(candidates->count * sampling->features) * sizeof(double));
@@ -246,7 +249,8 @@ static status_t weigh_candidates(struct sampling *sampling)
         status = comm_agree(one.customers->comm, memory_new(&candidates->weight, candidates->count,
                                                             sizeof *candidates->weight, "seed weights"));
     if (!status)
-        memcpy(candidates->weight, one.model[0].count, (size_t)candidates->count * sizeof *candidates->weight);
+        memcpy(candidates->weight, one.model[0].count,
+               (size_t)candidates->count * sizeof *candidates->weight);
     panel_close(&one);
     return status;
 }
@@ -279,7 +283,8 @@ static int64_t draw_weighted(struct recluster *recluster, const double *distance
     double total = 0.0;
     for (int64_t c = 0; c < candidates->count; c++)
         total += (double)candidates->weight[c] * (distance ? distance[c] : 1.0);
-    double mark = random_uniform(recluster->seed, RANDOM_RECLUSTER, recluster->model, recluster->draws++) * total;
+    double mark =
+        random_uniform(recluster->seed, RANDOM_RECLUSTER, recluster->model, recluster->draws++) * total;
     int64_t last = -1;
     for (int64_t c = 0; c < candidates->count; c++) {
         double mass = (double)candidates->weight[c] * (distance ? distance[c] : 1.0);
@@ -299,7 +304,8 @@ static double try_candidate(struct recluster *recluster, int64_t chosen)
     const double *point = candidates->point + chosen * recluster->features;
     double potential = 0.0;
     for (int64_t c = 0; c < candidates->count; c++) {
-        double squared = squared_distance(candidates->point + c * recluster->features, point, recluster->features);
+        double squared =
+            squared_distance(candidates->point + c * recluster->features, point, recluster->features);
         recluster->trial[c] = squared < recluster->distance[c] ? squared : recluster->distance[c];
         potential += (double)candidates->weight[c] * recluster->trial[c];
     }
@@ -329,7 +335,8 @@ static void choose_centroids(struct recluster *recluster, int64_t k, double *cen
             }
         }
         memcpy(recluster->distance, recluster->best, (size_t)candidates->count * sizeof(double));
-        memcpy(centroid + h * features, candidates->point + chosen * features, (size_t)features * sizeof(double));
+        memcpy(centroid + h * features, candidates->point + chosen * features,
+               (size_t)features * sizeof(double));
     }
 }
 

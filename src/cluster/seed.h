@@ -1,6 +1,7 @@
-/* Where k-means begins: k-means|| (Bahmani, Moseley, Vattani, Kumar, Vassilvitskii, VLDB 2012). Rounds of D^2 sampling
- * draw candidates, about 2k a round; each is weighted by the customers nearest to it; each model draws its k centroids
- * from them by weighted k-means++ (Arthur and Vassilvitskii, SODA 2007), the best of a few draws a step. */
+/* Where k-means begins: k-means|| (Bahmani, Moseley, Vattani, Kumar, Vassilvitskii, VLDB 2012). Rounds of D^2
+ * sampling draw candidates, about 2k a round; each is weighted by the customers nearest to it; each model
+ * draws its k centroids from them by weighted k-means++ (Arthur and Vassilvitskii, SODA 2007), the best of a
+ * few draws a step. */
 #ifndef LOHKO_CLUSTER_SEED_H
 #define LOHKO_CLUSTER_SEED_H
 
@@ -9,8 +10,8 @@
 #include "cluster/panel.h"
 #include "core/status.h"
 
-/* Sets the centroids of every model of the panel; model m draws with (seed, m). Collective. EXIT_BAD_DATA where fewer
- * distinct customers than k exist. */
+/* Sets the centroids of every model of the panel; model m draws with (seed, m). Collective. EXIT_BAD_DATA
+ * where fewer distinct customers than k exist. */
 status_t seed_panel(struct panel *panel, uint64_t seed) __attribute__((warn_unused_result));
 
 #endif

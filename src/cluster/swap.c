@@ -10,24 +10,27 @@
 
 /* A variant must be better by this share to be taken. */
 static const double IMPROVEMENT = 1e-4;
+/* Centroids that a variant moves at once, when moving one has not helped for a while. */
+enum { MOST_MOVES = 2 };
 
 struct search {
     const struct customers *customers;
     int64_t k;
     int64_t features;
     uint64_t seed;
-    double bound;           /* on the squared centroid shift */
-    struct panel panel;     /* the incumbent, then the variants */
+    double bound;       /* on the squared centroid shift */
+    struct panel panel; /* the incumbent, then the variants */
     struct minibatch_plan plan;
-    int64_t *chosen;        /* blocks that are learned on; NULL: all */
+    int64_t *chosen; /* blocks that are learned on; NULL: all */
     int64_t chosen_count;
-    double *potential;      /* of each block of the file: squared distances to the incumbent; this rank's, then all's */
-    struct exactsum *cost;  /* k: what removing a centroid costs */
-    int64_t *removal;       /* k: segments, the least missed first */
+    double *potential;     /* of each block of the file: squared distances to the incumbent; this rank's, then
+                              all's */
+    struct exactsum *cost; /* k: what removing a centroid costs */
+    int64_t *removal;      /* k: segments, the least missed first */
     struct tile_centroids incumbent;
-    int64_t wanted_block;   /* of the draw under way */
+    int64_t wanted_block; /* of the draw under way */
     double wanted_mark;
-    float *drawn;           /* features: its customer */
+    float *drawn; /* features: its customer */
     bool found;
 };
 
@@ -43,7 +46,8 @@ static void measure_block(void *context, const struct block *block)
                 continue;
             potential += two.distance[lane];
             if (two.second[lane] >= 0)
-                exactsum_add(&search->cost[two.nearest[lane]], two.second_distance[lane] - two.distance[lane]);
+                exactsum_add(&search->cost[two.nearest[lane]],
+                             two.second_distance[lane] - two.distance[lane]);
         }
     }
     search->potential[block->block] = potential;
@@ -57,8 +61,9 @@ static status_t measure(struct search *search)
     memset(search->potential, 0, (size_t)blocks * sizeof *search->potential);
     memset(search->cost, 0, (size_t)search->k * sizeof *search->cost);
     search->incumbent = panel_centroids(&search->panel, &search->panel.model[0]);
-    status_t status = comm_agree(
-        customers->comm, customers_walk(customers, search->chosen, search->chosen_count, measure_block, search));
+    status_t status =
+        comm_agree(customers->comm,
+                   customers_walk(customers, search->chosen, search->chosen_count, measure_block, search));
     /* every block has one owner and the others hold zero: the maximum is its value */
     if (!status)
         status = comm_max_f64(customers->comm, search->potential, blocks);
@@ -123,16 +128,17 @@ static status_t draw_centroid(struct search *search, uint32_t draw, double *to)
     int64_t bytes = 0;
     status = comm_agree(comm, status);
     if (!status)
-        status = comm_gather_all(comm, search->drawn, mine ? search->features * (int64_t)sizeof(float) : 0, &shared,
-                                 &bytes);
+        status = comm_gather_all(comm, search->drawn, mine ? search->features * (int64_t)sizeof(float) : 0,
+                                 &shared, &bytes);
     for (int64_t f = 0; !status && f < bytes / (int64_t)sizeof(float); f++)
         to[f] = (double)((const float *)shared)[f];
     free(shared);
     return status;
 }
 
-/* Variant v: the incumbent with one of its least missed centroids moved to a customer far from all of them. */
-static status_t make_variants(struct search *search, int64_t round)
+/* Variant v: the incumbent with `moves` of its least missed centroids moved to customers far from all of
+ * them. */
+static status_t make_variants(struct search *search, int64_t round, int64_t moves)
 {
     int64_t size = search->k * search->features;
     int64_t removable = search->k < SWAP_VARIANTS ? search->k : SWAP_VARIANTS;
@@ -140,8 +146,11 @@ static status_t make_variants(struct search *search, int64_t round)
     for (int64_t v = 0; !status && v < SWAP_VARIANTS; v++) {
         struct model *variant = &search->panel.model[1 + v];
         memcpy(variant->centroid, search->panel.model[0].centroid, (size_t)size * sizeof *variant->centroid);
-        int64_t out = search->removal[v % removable];
-        status = draw_centroid(search, (uint32_t)(round * SWAP_VARIANTS + v), variant->centroid + out * search->features);
+        for (int64_t i = 0; !status && i < moves; i++) {
+            int64_t out = search->removal[(v + i * (1 + round)) % removable];
+            uint32_t draw = (uint32_t)((round * SWAP_VARIANTS + v) * MOST_MOVES + i);
+            status = draw_centroid(search, draw, variant->centroid + out * search->features);
+        }
     }
     return status;
 }
@@ -248,7 +257,7 @@ status_t swap_improve(const struct customers *customers, const struct preparatio
     int patience = SWAP_PATIENCE;
     for (int64_t round = 0; !status && patience > 0 && round < SWAP_ROUNDS; round++) {
         bool taken = false;
-        status = make_variants(&search, round);
+        status = make_variants(&search, round, patience > SWAP_PATIENCE / 2 ? 1 : MOST_MOVES);
         if (!status)
             status = settle(&search, 1);
         if (!status)

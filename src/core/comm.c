@@ -45,7 +45,8 @@ status_t comm_agree(struct comm *comm, status_t local)
 {
     int failing = local ? comm->rank : comm->size;
     int first = 0;
-    status_t status = check(MPI_Allreduce(&failing, &first, 1, MPI_INT, MPI_MIN, comm->handle), "MPI_Allreduce");
+    status_t status =
+        check(MPI_Allreduce(&failing, &first, 1, MPI_INT, MPI_MIN, comm->handle), "MPI_Allreduce");
     if (status || first == comm->size)
         return status_first(local, status);
     struct status shared = {0};
@@ -56,7 +57,8 @@ status_t comm_agree(struct comm *comm, status_t local)
     return status ? status : status_new((enum status_code)shared.code, "%s", shared.message);
 }
 
-static status_t reduce(struct comm *comm, void *values, int64_t count, size_t size, MPI_Datatype type, MPI_Op op)
+static status_t reduce(struct comm *comm, void *values, int64_t count, size_t size, MPI_Datatype type,
+                       MPI_Op op)
 {
     status_t status = STATUS_OK;
     for (int64_t done = 0; !status && done < count; done += PIECE) {
@@ -129,7 +131,8 @@ status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, voi
     status_t status = comm_agree(comm, memory_new(&sizes, comm->size, sizeof *sizes, "gathered sizes"));
     if (status)
         return status;
-    status = check(MPI_Allgather(&bytes, 1, MPI_INT64_T, sizes, 1, MPI_INT64_T, comm->handle), "MPI_Allgather");
+    status =
+        check(MPI_Allgather(&bytes, 1, MPI_INT64_T, sizes, 1, MPI_INT64_T, comm->handle), "MPI_Allgather");
     for (int r = 0; r < comm->size; r++)
         *all_bytes += sizes[r];
     if (!status)
@@ -140,7 +143,8 @@ status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, voi
             memcpy((char *)*all + offset, mine, (size_t)bytes);
         for (int64_t done = 0; !status && done < sizes[r]; done += PIECE) {
             int part = (int)(sizes[r] - done < PIECE ? sizes[r] - done : PIECE);
-            status = check(MPI_Bcast((char *)*all + offset + done, part, MPI_BYTE, r, comm->handle), "MPI_Bcast");
+            status =
+                check(MPI_Bcast((char *)*all + offset + done, part, MPI_BYTE, r, comm->handle), "MPI_Bcast");
         }
         offset += sizes[r];
     }
@@ -149,8 +153,8 @@ status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, voi
 }
 
 /* One pair of an exchange: everything this rank sends to `to` and receives from `from`, in pieces. */
-static status_t swap(struct comm *comm, const char *out, int64_t out_bytes, int to, char *in, int64_t in_bytes,
-                     int from)
+static status_t swap(struct comm *comm, const char *out, int64_t out_bytes, int to, char *in,
+                     int64_t in_bytes, int from)
 {
     status_t status = STATUS_OK;
     int64_t sent = 0;
@@ -158,9 +162,9 @@ static status_t swap(struct comm *comm, const char *out, int64_t out_bytes, int 
     while (!status && (sent < out_bytes || got < in_bytes)) {
         int send = (int)(out_bytes - sent < PIECE ? out_bytes - sent : PIECE);
         int receive = (int)(in_bytes - got < PIECE ? in_bytes - got : PIECE);
-        status = check(MPI_Sendrecv(out + sent, send, MPI_BYTE, send > 0 ? to : MPI_PROC_NULL, PAIR_TAG, in + got,
-                                    receive, MPI_BYTE, receive > 0 ? from : MPI_PROC_NULL, PAIR_TAG, comm->handle,
-                                    MPI_STATUS_IGNORE),
+        status = check(MPI_Sendrecv(out + sent, send, MPI_BYTE, send > 0 ? to : MPI_PROC_NULL, PAIR_TAG,
+                                    in + got, receive, MPI_BYTE, receive > 0 ? from : MPI_PROC_NULL, PAIR_TAG,
+                                    comm->handle, MPI_STATUS_IGNORE),
                        "MPI_Sendrecv");
         sent += send;
         got += receive;
@@ -168,13 +172,14 @@ static status_t swap(struct comm *comm, const char *out, int64_t out_bytes, int 
     return status;
 }
 
-status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size, void **received,
-                       int64_t *received_count)
+status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size,
+                       void **received, int64_t *received_count)
 {
     *received = NULL;
     *received_count = 0;
     int64_t *incoming = NULL;
-    status_t status = comm_agree(comm, memory_new(&incoming, comm->size, sizeof *incoming, "exchange counts"));
+    status_t status =
+        comm_agree(comm, memory_new(&incoming, comm->size, sizeof *incoming, "exchange counts"));
     if (!status)
         status = check(MPI_Alltoall(counts, 1, MPI_INT64_T, incoming, 1, MPI_INT64_T, comm->handle),
                        "MPI_Alltoall");
@@ -204,7 +209,8 @@ status_t comm_send(struct comm *comm, int to, const void *data, int64_t bytes)
     status_t status = STATUS_OK;
     for (int64_t done = 0; !status && done < bytes; done += PIECE) {
         int part = (int)(bytes - done < PIECE ? bytes - done : PIECE);
-        status = check(MPI_Send((const char *)data + done, part, MPI_BYTE, to, PAIR_TAG, comm->handle), "MPI_Send");
+        status = check(MPI_Send((const char *)data + done, part, MPI_BYTE, to, PAIR_TAG, comm->handle),
+                       "MPI_Send");
     }
     return status;
 }
@@ -214,9 +220,9 @@ status_t comm_receive(struct comm *comm, int from, void *data, int64_t bytes)
     status_t status = STATUS_OK;
     for (int64_t done = 0; !status && done < bytes; done += PIECE) {
         int part = (int)(bytes - done < PIECE ? bytes - done : PIECE);
-        status = check(MPI_Recv((char *)data + done, part, MPI_BYTE, from, PAIR_TAG, comm->handle,
-                                MPI_STATUS_IGNORE),
-                       "MPI_Recv");
+        status = check(
+            MPI_Recv((char *)data + done, part, MPI_BYTE, from, PAIR_TAG, comm->handle, MPI_STATUS_IGNORE),
+            "MPI_Recv");
     }
     return status;
 }
@@ -225,9 +231,9 @@ status_t comm_ranks_on_node(struct comm *comm, int *ranks)
 {
     MPI_Comm node = MPI_COMM_NULL;
     *ranks = 1;
-    status_t status = check(
-        MPI_Comm_split_type(comm->handle, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node),
-        "MPI_Comm_split_type");
+    status_t status =
+        check(MPI_Comm_split_type(comm->handle, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node),
+              "MPI_Comm_split_type");
     if (!status)
         status = check(MPI_Comm_size(node, ranks), "MPI_Comm_size");
     if (node != MPI_COMM_NULL)

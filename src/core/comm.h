@@ -1,7 +1,9 @@
-/* The thin typed layer over MPI. Every function is collective over the communicator unless marked Local or Pair.
+/* The thin typed layer over MPI. Every function is collective over the communicator unless marked Local or
+ * Pair.
  *
- * Reductions are over integers, minima and maxima only, so their results do not depend on the order in which MPI
- * combines the ranks. Counts are int64_t and may exceed 2^31: calls are cut into pieces that MPI can count. */
+ * Reductions are over integers, minima and maxima only, so their results do not depend on the order in which
+ * MPI combines the ranks. Counts are int64_t and may exceed 2^31: calls are cut into pieces that MPI can
+ * count. */
 #ifndef LOHKO_CORE_COMM_H
 #define LOHKO_CORE_COMM_H
 
@@ -23,8 +25,8 @@ struct comm {
 status_t comm_open(struct comm *comm, MPI_Comm world) __attribute__((warn_unused_result));
 void comm_close(struct comm *comm);
 
-/* The vote: if any rank brings a failure, all ranks leave with one (that of the lowest failing rank), so that nobody
- * walks alone into the next collective. Takes ownership of `local`. */
+/* The vote: if any rank brings a failure, all ranks leave with one (that of the lowest failing rank), so that
+ * nobody walks alone into the next collective. Takes ownership of `local`. */
 status_t comm_agree(struct comm *comm, status_t local) __attribute__((warn_unused_result));
 
 /* In place, over all ranks, element by element. */
@@ -35,23 +37,27 @@ status_t comm_or_u64(struct comm *comm, uint64_t *values, int64_t count) __attri
 status_t comm_min_f64(struct comm *comm, double *values, int64_t count) __attribute__((warn_unused_result));
 status_t comm_max_f64(struct comm *comm, double *values, int64_t count) __attribute__((warn_unused_result));
 /* The sums are normalised first; at most 2^31 ranks. */
-status_t comm_sum_exact(struct comm *comm, struct exactsum *sums, int64_t count) __attribute__((warn_unused_result));
+status_t comm_sum_exact(struct comm *comm, struct exactsum *sums, int64_t count)
+    __attribute__((warn_unused_result));
 
 /* Rank 0's bytes to all. */
 status_t comm_broadcast(struct comm *comm, void *data, int64_t bytes) __attribute__((warn_unused_result));
 
-/* All ranks' bytes, one after the other by rank, on every rank. *all is allocated here and owned by the caller. */
+/* All ranks' bytes, one after the other by rank, on every rank. *all is allocated here and owned by the
+ * caller. */
 status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, void **all, int64_t *all_bytes)
     __attribute__((warn_unused_result));
 
-/* Sends counts[r] items of `size` bytes to every rank r, taken from `items` in rank order; *received (allocated here,
- * owned by the caller) holds what came in, in rank order of the senders. */
-status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size, void **received,
-                       int64_t *received_count) __attribute__((warn_unused_result));
+/* Sends counts[r] items of `size` bytes to every rank r, taken from `items` in rank order; *received
+ * (allocated here, owned by the caller) holds what came in, in rank order of the senders. */
+status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size,
+                       void **received, int64_t *received_count) __attribute__((warn_unused_result));
 
 /* Pair: `bytes` from the calling rank to `to`, where comm_receive with the same bytes must be called. */
-status_t comm_send(struct comm *comm, int to, const void *data, int64_t bytes) __attribute__((warn_unused_result));
-status_t comm_receive(struct comm *comm, int from, void *data, int64_t bytes) __attribute__((warn_unused_result));
+status_t comm_send(struct comm *comm, int to, const void *data, int64_t bytes)
+    __attribute__((warn_unused_result));
+status_t comm_receive(struct comm *comm, int from, void *data, int64_t bytes)
+    __attribute__((warn_unused_result));
 
 /* The distinct names of the ranks' hosts, comma-separated, in rank order. Owned by the caller. */
 status_t comm_hosts(struct comm *comm, char **hosts) __attribute__((warn_unused_result));

@@ -29,7 +29,8 @@ void exactsum_add(struct exactsum *sum, double term)
         mantissa |= UINT64_C(1) << MANTISSA_BITS;
     if (mantissa == 0)
         return;
-    /* term = mantissa * 2^(exponent - 1075), so its lowest bit lies at this place of the fixed-point number */
+    /* term = mantissa * 2^(exponent - 1075), so its lowest bit lies at this place of the fixed-point number
+     */
     int place = exponent - 1075 + EXPONENT_BIAS;
     int index = place / DIGIT_BITS;
     unsigned __int128 wide = (unsigned __int128)mantissa << (place % DIGIT_BITS);
@@ -51,7 +52,8 @@ void exactsum_merge(struct exactsum *sum, const struct exactsum *other)
     exactsum_normalise(sum);
 }
 
-/* The magnitude's leading 53 bits, rounded to nearest even on all that follow; *digit is reduced by what was taken. */
+/* The magnitude's leading 53 bits, rounded to nearest even on all that follow; *digit is reduced by what was
+ * taken. */
 static double take_leading(struct exactsum *sum)
 {
     int64_t *digit = sum->digit;

@@ -1,8 +1,9 @@
-/* Exact sums of doubles: the result does not depend on the order of the terms, nor on how they were split over ranks.
+/* Exact sums of doubles: the result does not depend on the order of the terms, nor on how they were split
+ * over ranks.
  *
- * A fixed-point number as wide as the exponent range of double, in 32-bit digits kept in 64-bit words so that carries
- * can wait (the idea is Kulisch's long accumulator; see also Neal, arXiv 1505.05571). Two sums are added digit by
- * digit, so an array of them can be reduced as plain int64 (comm_sum_exact). Local. */
+ * A fixed-point number as wide as the exponent range of double, in 32-bit digits kept in 64-bit words so that
+ * carries can wait (the idea is Kulisch's long accumulator; see also Neal, arXiv 1505.05571). Two sums are
+ * added digit by digit, so an array of them can be reduced as plain int64 (comm_sum_exact). Local. */
 #ifndef LOHKO_CORE_EXACTSUM_H
 #define LOHKO_CORE_EXACTSUM_H
 

@@ -1,7 +1,7 @@
 /* What the user sees while a job runs: rank 0 speaks on stderr, the others are silent. Local.
  *
- * On a terminal one progress line is redrawn; in a log file every phase is a plain line and progress is a line at most
- * every few seconds. Phase times are kept for the table that -v prints. */
+ * On a terminal one progress line is redrawn; in a log file every phase is a plain line and progress is a
+ * line at most every few seconds. Phase times are kept for the table that -v prints. */
 #ifndef LOHKO_CORE_LOG_H
 #define LOHKO_CORE_LOG_H
 

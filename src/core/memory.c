@@ -14,7 +14,8 @@ status_t memory_new(void *out, int64_t count, size_t size, const char *what)
     *result = NULL;
     size_t bytes = 0;
     if (count < 0 || __builtin_mul_overflow((size_t)count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
-        return status_new(EXIT_NO_MEMORY, "not enough memory: %" PRId64 " x %zu bytes for %s", count, size, what);
+        return status_new(EXIT_NO_MEMORY, "not enough memory: %" PRId64 " x %zu bytes for %s", count, size,
+                          what);
     if (bytes == 0)
         return STATUS_OK;
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

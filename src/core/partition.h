@@ -1,5 +1,5 @@
-/* Who owns which customers. The rows are cut by global row number into blocks of BLOCK_ROWS (a constant: results must
- * not depend on the rank count); a rank owns a run of whole blocks, possibly none. Local. */
+/* Who owns which customers. The rows are cut by global row number into blocks of BLOCK_ROWS (a constant:
+ * results must not depend on the rank count); a rank owns a run of whole blocks, possibly none. Local. */
 #ifndef LOHKO_CORE_PARTITION_H
 #define LOHKO_CORE_PARTITION_H
 

@@ -33,7 +33,8 @@ double random_uniform(uint64_t seed, enum random_purpose purpose, int64_t row, u
     return unit(random_bits(seed, purpose, row, index));
 }
 
-void random_normal_pair(uint64_t seed, enum random_purpose purpose, int64_t row, uint32_t index, double normal[2])
+void random_normal_pair(uint64_t seed, enum random_purpose purpose, int64_t row, uint32_t index,
+                        double normal[2])
 {
     struct random_words words = random_draw(seed, purpose, row, index);
     double radius = sqrt(-2.0 * log(1.0 - unit(join(words.word[0], words.word[1]))));

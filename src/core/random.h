@@ -1,5 +1,5 @@
-/* Counter-based random numbers: a draw depends on (seed, purpose, row, index) alone, never on rank or call order.
- * Philox4x32-10 (Salmon et al., SC 2011) from Random123. Local. */
+/* Counter-based random numbers: a draw depends on (seed, purpose, row, index) alone, never on rank or call
+ * order. Philox4x32-10 (Salmon et al., SC 2011) from Random123. Local. */
 #ifndef LOHKO_CORE_RANDOM_H
 #define LOHKO_CORE_RANDOM_H
 
@@ -32,6 +32,7 @@ uint64_t random_bits(uint64_t seed, enum random_purpose purpose, int64_t row, ui
 double random_uniform(uint64_t seed, enum random_purpose purpose, int64_t row, uint32_t index);
 
 /* Two independent standard normal draws (Box-Muller). */
-void random_normal_pair(uint64_t seed, enum random_purpose purpose, int64_t row, uint32_t index, double normal[2]);
+void random_normal_pair(uint64_t seed, enum random_purpose purpose, int64_t row, uint32_t index,
+                        double normal[2]);
 
 #endif

@@ -1,7 +1,8 @@
 /* Failure as a value: every function that can fail returns a status; STATUS_OK (NULL) is success.
  *
- * A status carries the exit code that the program will end with and one line for the user. Whoever receives one
- * returns it, or frees it with status_free. Nothing but main.c exits. Local unless comm_agree (comm.h) is used. */
+ * A status carries the exit code that the program will end with and one line for the user. Whoever receives
+ * one returns it, or frees it with status_free. Nothing but main.c exits. Local unless comm_agree (comm.h) is
+ * used. */
 #ifndef LOHKO_CORE_STATUS_H
 #define LOHKO_CORE_STATUS_H
 
@@ -30,12 +31,13 @@ typedef struct status *status_t;
 
 #define STATUS_OK ((status_t)0)
 
-/* A new failure with its line of text (cut at STATUS_MESSAGE_SIZE). Never returns STATUS_OK: without memory for the
- * text it returns a fixed status of code EXIT_NO_MEMORY. The caller owns it. */
+/* A new failure with its line of text (cut at STATUS_MESSAGE_SIZE). Never returns STATUS_OK: without memory
+ * for the text it returns a fixed status of code EXIT_NO_MEMORY. The caller owns it. */
 status_t status_new(enum status_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3), warn_unused_result));
 
-/* STATUS_OK, or a status of EXIT_NO_MEMORY that says what `bytes` were for, when `pointer` is NULL and bytes > 0. */
+/* STATUS_OK, or a status of EXIT_NO_MEMORY that says what `bytes` were for, when `pointer` is NULL and bytes
+ * > 0. */
 status_t status_of_allocation(const void *pointer, unsigned long long bytes, const char *what)
     __attribute__((warn_unused_result));
 

@@ -20,7 +20,8 @@ double customers_bytes(const struct partition *partition, int64_t features)
     return (double)partition->block_count * a_block;
 }
 
-/* Squares of floats are exact in double; the pair (high, low) keeps the sum's rounding errors too (Knuth's two-sum). */
+/* Squares of floats are exact in double; the pair (high, low) keeps the sum's rounding errors too (Knuth's
+ * two-sum). */
 static void sum_of_squares(const float *tiles, int64_t count, double pair[2])
 {
     double high = 0.0;

@@ -1,8 +1,9 @@
 /* The customers prepared for learning: this rank's rows in the layout of the kernels, block by block.
  *
- * A block is BLOCK_TILES tiles of TILE_ROWS customers; in a tile the features follow each other, each with one float for
- * every customer (the lanes of a vector register are customers). Customers that take no part, and lanes beyond the last
- * row, are zero and marked. Whoever learns walks the blocks and does not know where they come from. */
+ * A block is BLOCK_TILES tiles of TILE_ROWS customers; in a tile the features follow each other, each with
+ * one float for every customer (the lanes of a vector register are customers). Customers that take no part,
+ * and lanes beyond the last row, are zero and marked. Whoever learns walks the blocks and does not know where
+ * they come from. */
 #ifndef LOHKO_DATA_CUSTOMERS_H
 #define LOHKO_DATA_CUSTOMERS_H
 
@@ -20,17 +21,17 @@ struct customers {
     struct log *log;
     struct partition partition;
     int64_t features;
-    int64_t used;                   /* customers that take part, over all ranks */
-    const uint16_t *left_out;       /* of the table; not owned */
-    float *tiles;                   /* block_count x BLOCK_TILES x features x TILE_ROWS */
-    double *squares;                /* block_count x 2: sum of squared norms of a block as an unevaluated pair */
-    double mean_variance;           /* mean over features of the prepared variance */
+    int64_t used;             /* customers that take part, over all ranks */
+    const uint16_t *left_out; /* of the table; not owned */
+    float *tiles;             /* block_count x BLOCK_TILES x features x TILE_ROWS */
+    double *squares;          /* block_count x 2: sum of squared norms of a block as an unevaluated pair */
+    double mean_variance;     /* mean over features of the prepared variance */
 };
 
 struct block {
-    int64_t block;            /* global */
-    int64_t local;            /* of this rank */
-    int64_t first_row;        /* global */
+    int64_t block;     /* global */
+    int64_t local;     /* of this rank */
+    int64_t first_row; /* global */
     int rows;
     const float *tiles;       /* BLOCK_TILES x features x TILE_ROWS, aligned to 64 bytes */
     const uint16_t *left_out; /* BLOCK_TILES */
@@ -50,8 +51,8 @@ void customers_free(struct customers *customers);
 /* Local block `local` of this rank. Local. */
 struct block customers_block(const struct customers *customers, int64_t local);
 
-/* Visits this rank's blocks in order: all, or those among the `count` global numbers in `chosen` (rising). Local; a
- * failure is this rank's own and must be voted on. */
+/* Visits this rank's blocks in order: all, or those among the `count` global numbers in `chosen` (rising).
+ * Local; a failure is this rank's own and must be voted on. */
 status_t customers_walk(const struct customers *customers, const int64_t *chosen, int64_t count,
                         customers_visitor visit, void *context) __attribute__((warn_unused_result));
 

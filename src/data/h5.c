@@ -68,7 +68,8 @@ static status_t check_readable(const char *path)
         return status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
     htri_t recognised = H5Fis_hdf5(path);
     if (recognised <= 0)
-        return status_new(EXIT_NO_INPUT, "%s: not an HDF5 file (scripts/to_hdf5 converts CSV and Parquet)", path);
+        return status_new(EXIT_NO_INPUT, "%s: not an HDF5 file (scripts/to_hdf5 converts CSV and Parquet)",
+                          path);
     return STATUS_OK;
 }
 
@@ -116,7 +117,8 @@ status_t h5_create_dataset(hid_t file, const char *name, hid_t type, int rank, c
     hid_t space = H5Screate_simple(rank, dimensions, NULL);
     hid_t links = H5Pcreate(H5P_LINK_CREATE);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-    /* Every value is written, so none is filled in first; the library needs a fill value for variable-length text. */
+    /* Every value is written, so none is filled in first; the library needs a fill value for variable-length
+     * text. */
     H5D_fill_time_t fill = H5Tis_variable_str(type) > 0 ? H5D_FILL_TIME_IFSET : H5D_FILL_TIME_NEVER;
     if (space >= 0 && links >= 0 && creation >= 0 && H5Pset_create_intermediate_group(links, 1) >= 0 &&
         H5Pset_fill_time(creation, fill) >= 0)

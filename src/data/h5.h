@@ -9,28 +9,33 @@
 #include "core/comm.h"
 #include "core/status.h"
 
-/* Once per process, before any other HDF5 call: no error stacks on stderr, no closing of a library in trouble at exit. */
+/* Once per process, before any other HDF5 call: no error stacks on stderr, no closing of a library in trouble
+ * at exit. */
 status_t h5_start(void) __attribute__((warn_unused_result));
 
 /* A failure with the given text, followed by what HDF5 itself says of the innermost cause. */
 status_t h5_failure(enum status_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3), warn_unused_result));
 
-/* Closes a handle of any kind; negative ones are passed over. False when HDF5 could not close (and so maybe not flush). */
+/* Closes a handle of any kind; negative ones are passed over. False when HDF5 could not close (and so maybe
+ * not flush). */
 bool h5_close(hid_t handle);
 
 /* Opens for reading through MPI-IO. Collective. EXIT_NO_INPUT where it cannot be read. */
-status_t h5_open_parallel(struct comm *comm, const char *path, hid_t *file) __attribute__((warn_unused_result));
+status_t h5_open_parallel(struct comm *comm, const char *path, hid_t *file)
+    __attribute__((warn_unused_result));
 
 /* Creates (truncating) for writing through MPI-IO. Collective. EXIT_NO_OUTPUT where it cannot be created. */
-status_t h5_create_parallel(struct comm *comm, const char *path, hid_t *file) __attribute__((warn_unused_result));
+status_t h5_create_parallel(struct comm *comm, const char *path, hid_t *file)
+    __attribute__((warn_unused_result));
 
-/* Creates a contiguous dataset (`rank` dimensions), with missing groups on its way. The caller closes *dataset. */
+/* Creates a contiguous dataset (`rank` dimensions), with missing groups on its way. The caller closes
+ * *dataset. */
 status_t h5_create_dataset(hid_t file, const char *name, hid_t type, int rank, const hsize_t *dimensions,
                            hid_t *dataset) __attribute__((warn_unused_result));
 
-/* Rows [first, first + count) of a dataset whose first dimension are rows, from or to `memory` of type `type`.
- * A count of zero does nothing. */
+/* Rows [first, first + count) of a dataset whose first dimension are rows, from or to `memory` of type
+ * `type`. A count of zero does nothing. */
 status_t h5_write_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, const void *memory)
     __attribute__((warn_unused_result));
 status_t h5_read_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, void *memory)

@@ -1,4 +1,5 @@
-/* Lists of texts in HDF5 files: fixed or variable length, from an attribute or a one-dimensional dataset. Local. */
+/* Lists of texts in HDF5 files: fixed or variable length, from an attribute or a one-dimensional dataset.
+ * Local. */
 #ifndef LOHKO_DATA_H5TEXT_H
 #define LOHKO_DATA_H5TEXT_H
 
@@ -21,8 +22,8 @@ status_t texts_append(struct texts *texts, const char *text) __attribute__((warn
 /* The index of `text`, or -1. */
 int64_t texts_find(const struct texts *texts, const char *text);
 
-/* Reads attribute `name` of `object` (a list, or one text). *found is false, and no failure, where there is none or it
- * holds no text. */
+/* Reads attribute `name` of `object` (a list, or one text). *found is false, and no failure, where there is
+ * none or it holds no text. */
 status_t h5_read_text_attribute(hid_t object, const char *name, struct texts *texts, bool *found)
     __attribute__((warn_unused_result));
 

@@ -216,7 +216,8 @@ static status_t run_round(struct exchange *exchange, struct id_slab *slab, int64
         status = file_keys(exchange, slab, round, place);
     status = comm_agree(comm, status);
     if (!status)
-        status = comm_exchange(comm, exchange->outgoing, exchange->counts, sizeof(struct key), &incoming, &received);
+        status = comm_exchange(comm, exchange->outgoing, exchange->counts, sizeof(struct key), &incoming,
+                               &received);
     free(exchange->outgoing);
     exchange->outgoing = NULL;
     if (!status)
@@ -258,11 +259,12 @@ static status_t describe_repeats(const struct source *source, const struct repea
         if (status)
             return status;
         size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s (rows %" PRId64 " and %" PRId64 ")", i > 0 ? ", " : "", id,
-                 repeats[i].first, repeats[i].again);
+        snprintf(list + used, sizeof list - used, "%s%s (rows %" PRId64 " and %" PRId64 ")",
+                 i > 0 ? ", " : "", id, repeats[i].first, repeats[i].again);
     }
     return status_new(EXIT_BAD_DATA,
-                      "%s: %" PRId64 " customer id%s repeated: %s%s; input.duplicates: first keeps the first row",
+                      "%s: %" PRId64
+                      " customer id%s repeated: %s%s; input.duplicates: first keeps the first row",
                       source->path, total, total == 1 ? " is" : "s are", list, total > named ? " ..." : "");
 }
 
@@ -312,8 +314,8 @@ static status_t leave_out_repeats(struct exchange *exchange)
         qsort(exchange->repeats, (size_t)exchange->repeat_count, sizeof *exchange->repeats, by_again);
     for (int64_t i = 0; i < exchange->repeat_count; i++)
         exchange->counts[rank_of_row(table, exchange->repeats[i].again)]++;
-    status_t status = comm_exchange(table->comm, exchange->repeats, exchange->counts, sizeof(struct repeat), &incoming,
-                                    &received);
+    status_t status = comm_exchange(table->comm, exchange->repeats, exchange->counts, sizeof(struct repeat),
+                                    &incoming, &received);
     for (int64_t i = 0; !status && i < received; i++) {
         int64_t row = ((const struct repeat *)incoming)[i].again - table->partition.first_row;
         table->left_out[row / TILE_ROWS] |= (uint16_t)(1U << (row % TILE_ROWS));
@@ -338,7 +340,8 @@ status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *lef
     struct id_slab slab;
     status_t status = slab_open(&slab, id);
     if (!status)
-        status = memory_new(&exchange.counts, table->comm->size, sizeof *exchange.counts, "the exchange of ids");
+        status =
+            memory_new(&exchange.counts, table->comm->size, sizeof *exchange.counts, "the exchange of ids");
     status = comm_agree(table->comm, status);
     for (int64_t round = 0; !status && round < exchange.rounds; round++)
         status = run_round(&exchange, &slab, round);

@@ -9,15 +9,17 @@
 #include "data/settings.h"
 #include "data/table.h"
 
-/* Looks for ids that occur more than once. Ids are hashed to ranks and exchanged in rounds of bounded size, so that no
- * rank holds more than a share. Under DUPLICATES_ERROR a repeated id is EXIT_BAD_DATA naming ids and rows; under
- * DUPLICATES_FIRST all but its first row are marked in table->left_out and counted in *left_out; under DUPLICATES_ALLOW,
- * and where row numbers are the ids, nothing is done. Integers are compared exactly, text by 128-bit XXH3. Collective. */
+/* Looks for ids that occur more than once. Ids are hashed to ranks and exchanged in rounds of bounded size,
+ * so that no rank holds more than a share. Under DUPLICATES_ERROR a repeated id is EXIT_BAD_DATA naming ids
+ * and rows; under DUPLICATES_FIRST all but its first row are marked in table->left_out and counted in
+ * *left_out; under DUPLICATES_ALLOW, and where row numbers are the ids, nothing is done. Integers are
+ * compared exactly, text by 128-bit XXH3. Collective. */
 status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *left_out)
     __attribute__((warn_unused_result));
 
-/* Copies all ids into a new dataset of `output`, with the type that they have in the input; row numbers (int64) where
- * the input has no ids. In slabs. Local: rank 0. */
-status_t ids_copy(const struct source *source, hid_t output, const char *name) __attribute__((warn_unused_result));
+/* Copies all ids into a new dataset of `output`, with the type that they have in the input; row numbers
+ * (int64) where the input has no ids. In slabs. Local: rank 0. */
+status_t ids_copy(const struct source *source, hid_t output, const char *name)
+    __attribute__((warn_unused_result));
 
 #endif

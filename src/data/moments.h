@@ -1,5 +1,5 @@
-/* Count, range, mean and variance of columns, per group of customers, exactly summed: the result does not depend on how
- * the rows were split. Local but for moments_share. */
+/* Count, range, mean and variance of columns, per group of customers, exactly summed: the result does not
+ * depend on how the rows were split. Local but for moments_share. */
 #ifndef LOHKO_DATA_MOMENTS_H
 #define LOHKO_DATA_MOMENTS_H
 
@@ -9,7 +9,8 @@
 #include "core/exactsum.h"
 #include "core/status.h"
 
-/* Largest magnitude of an input number whose square can be summed: beyond it a number is a mistake or a code. */
+/* Largest magnitude of an input number whose square can be summed: beyond it a number is a mistake or a code.
+ */
 #define MOMENTS_LARGEST 1e150
 
 struct moments {
@@ -33,7 +34,8 @@ void moments_add_times(struct moments *moments, double value, int64_t count);
 void moments_merge(struct moments *into, const struct moments *from);
 
 /* Sums over all ranks. Collective. */
-status_t moments_share(struct comm *comm, struct moments *moments, int64_t count) __attribute__((warn_unused_result));
+status_t moments_share(struct comm *comm, struct moments *moments, int64_t count)
+    __attribute__((warn_unused_result));
 
 /* NaN where present is 0. */
 double moments_mean(const struct moments *moments);
@@ -41,7 +43,8 @@ double moments_mean(const struct moments *moments);
 /* Sum, rounded once. */
 double moments_sum(const struct moments *moments);
 
-/* Population variance (divided by the count), computed in 113 bits from exact sums; 0 where all values are equal. */
+/* Population variance (divided by the count), computed in 113 bits from exact sums; 0 where all values are
+ * equal. */
 double moments_variance(const struct moments *moments);
 
 #endif

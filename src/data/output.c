@@ -39,7 +39,8 @@ static status_t prove_writable(const char *directory)
     status_t status = STATUS_OK;
     int descriptor = mkstemp(probe);
     if (descriptor < 0)
-        status = status_new(EXIT_NO_OUTPUT, "%s: files cannot be created in it: %s", directory, strerror(errno));
+        status =
+            status_new(EXIT_NO_OUTPUT, "%s: files cannot be created in it: %s", directory, strerror(errno));
     else if (close(descriptor) != 0 || unlink(probe) != 0)
         status = status_new(EXIT_NO_OUTPUT, "%s: %s", directory, strerror(errno));
     free(probe);
@@ -120,7 +121,8 @@ status_t output_commit(struct output *output)
         status = flush(output->partial[i]);
     for (int i = 0; !status && i < output->count; i++) {
         if (rename(output->partial[i], output->path[i]) != 0) {
-            status = status_new(EXIT_IO_ERROR, "%s: cannot be renamed: %s", output->partial[i], strerror(errno));
+            status =
+                status_new(EXIT_IO_ERROR, "%s: cannot be renamed: %s", output->partial[i], strerror(errno));
         } else {
             free(output->partial[i]);
             output->partial[i] = NULL;

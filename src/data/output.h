@@ -1,5 +1,5 @@
-/* The output directory, all or nothing: files are written under a temporary name beside their place, flushed to disk, and
- * renamed when all of them are complete. Local: rank 0. */
+/* The output directory, all or nothing: files are written under a temporary name beside their place, flushed
+ * to disk, and renamed when all of them are complete. Local: rank 0. */
 #ifndef LOHKO_DATA_OUTPUT_H
 #define LOHKO_DATA_OUTPUT_H
 
@@ -17,13 +17,16 @@ struct output {
     char *partial[OUTPUT_FILES]; /* where it is written */
 };
 
-/* Makes the directory (and those above it) if needed and proves that files can be created in it. EXIT_NO_OUTPUT. */
+/* Makes the directory (and those above it) if needed and proves that files can be created in it.
+ * EXIT_NO_OUTPUT. */
 status_t output_open(struct output *output, const char *directory) __attribute__((warn_unused_result));
 
 /* Announces a file; its temporary path, valid until output_close. */
-status_t output_add(struct output *output, const char *name, const char **partial) __attribute__((warn_unused_result));
+status_t output_add(struct output *output, const char *name, const char **partial)
+    __attribute__((warn_unused_result));
 
-/* Reserves `bytes` of disk for an announced file that exists, where the file system can: EXIT_IO_ERROR if it is full. */
+/* Reserves `bytes` of disk for an announced file that exists, where the file system can: EXIT_IO_ERROR if it
+ * is full. */
 status_t output_reserve(const char *partial, int64_t bytes) __attribute__((warn_unused_result));
 
 /* A text file to write; close with output_text_end, which reports any write error. */

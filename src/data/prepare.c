@@ -94,8 +94,7 @@ static void want_quantiles(struct learning *learning, int64_t c)
     wanted[UPPER_CLIP] = settings->clip[1] < 1;
     wanted[QUARTILE_1] = robust;
     wanted[QUARTILE_3] = robust;
-    wanted[MEDIAN] =
-        robust || (settings->missing == MISSING_MEDIAN && present < learning->survey->customers);
+    wanted[MEDIAN] = robust || (settings->missing == MISSING_MEDIAN && present < learning->survey->customers);
 }
 
 static status_t list_requests(struct learning *learning, struct select_request **requests, int64_t *count)
@@ -159,7 +158,9 @@ static status_t learn_quantiles(struct learning *learning)
 
 static double clipped(const struct prepared_feature *feature, double transformed)
 {
-    return transformed < feature->low ? feature->low : transformed > feature->high ? feature->high : transformed;
+    return transformed < feature->low    ? feature->low
+           : transformed > feature->high ? feature->high
+                                         : transformed;
 }
 
 static status_t add_clipped(void *context, const struct raw_block *block)
@@ -241,7 +242,8 @@ static void scale_feature(struct learning *learning, int64_t c)
                 clipped(feature, quantiles->transformed[QUARTILE_1]);
         if (scale <= 0) {
             scale = deviation;
-            log_note(learning->table->log, "%s: half of its values are equal; scaled by its standard deviation",
+            log_note(learning->table->log,
+                     "%s: half of its values are equal; scaled by its standard deviation",
                      table_name(learning->table, c));
         }
         break;
@@ -265,19 +267,23 @@ static status_t choose_quantum(struct learning *learning, int64_t c)
     double customers = (double)learning->survey->customers;
     double deviation = sqrt(moments_variance(moments)) * feature->factor;
     double offset = (moments_mean(moments) - feature->shift) * feature->factor;
-    double farthest = fmax(fabs(moments->low - feature->shift), fabs(moments->high - feature->shift)) * feature->factor;
+    double farthest =
+        fmax(fabs(moments->low - feature->shift), fabs(moments->high - feature->shift)) * feature->factor;
     double bound = customers * sqrt(deviation * deviation + offset * offset);
     int exponent = 0;
     (void)frexp(bound * 1.001, &exponent); /* bound < 2^exponent, with room for the rounding itself */
     feature->quantum = ldexp(1.0, exponent + WEIGHT_BITS + 1 - EXACT_BITS);
     feature->variance = deviation * deviation;
     if (!(farthest < LARGEST_PREPARED))
-        return status_new(EXIT_BAD_DATA, "%s: %s reaches %g in prepared units, too far to measure distances; "
-                          "choose another prepare.scale", learning->table->source->path, name, farthest);
+        return status_new(EXIT_BAD_DATA,
+                          "%s: %s reaches %g in prepared units, too far to measure distances; "
+                          "choose another prepare.scale",
+                          learning->table->source->path, name, farthest);
     if (feature->quantum > deviation * FINEST_SHARE || fabs(offset) * 0x1p-24 > deviation * FINEST_SHARE)
-        return status_new(EXIT_BAD_DATA, "%s: %s varies by %g around %g in prepared units, too little to be summed "
-                          "exactly; choose another prepare.scale", learning->table->source->path, name, deviation,
-                          offset);
+        return status_new(EXIT_BAD_DATA,
+                          "%s: %s varies by %g around %g in prepared units, too little to be summed "
+                          "exactly; choose another prepare.scale",
+                          learning->table->source->path, name, deviation, offset);
     return STATUS_OK;
 }
 
@@ -301,8 +307,8 @@ static status_t keep_feature(struct learning *learning, int64_t c, struct prepar
     return status;
 }
 
-status_t prepare_learn(struct table *table, const struct prepare_settings *settings, const struct survey *survey,
-                       struct preparation *preparation)
+status_t prepare_learn(struct table *table, const struct prepare_settings *settings,
+                       const struct survey *survey, struct preparation *preparation)
 {
     struct learning learning = {.table = table, .settings = settings, .survey = survey};
     *preparation = (struct preparation){0};

@@ -1,10 +1,10 @@
-/* From input units to prepared units: fill what is missing, transform, clip, scale, weigh, and round to a grid on which
- * sums over all customers are exact.
+/* From input units to prepared units: fill what is missing, transform, clip, scale, weigh, and round to a
+ * grid on which sums over all customers are exact.
  *
- * The grid (quantum) of a feature is the smallest power of two such that the sum of |x| over all customers, 16 times
- * over (room for replicate weights), stays below 2^53 quanta. By Cauchy and Schwarz sum |x| <= sqrt(n sum x^2), which
- * the exact moments give without another walk. Every partial sum of such values in double is then exact, in any order
- * and on any number of ranks. */
+ * The grid (quantum) of a feature is the smallest power of two such that the sum of |x| over all customers,
+ * 16 times over (room for replicate weights), stays below 2^53 quanta. By Cauchy and Schwarz sum |x| <=
+ * sqrt(n sum x^2), which the exact moments give without another walk. Every partial sum of such values in
+ * double is then exact, in any order and on any number of ranks. */
 #ifndef LOHKO_DATA_PREPARE_H
 #define LOHKO_DATA_PREPARE_H
 
@@ -18,24 +18,25 @@
 struct prepare_settings {
     enum missing missing;
     enum scale scale;
-    double clip[2];    /* quantiles; {0, 1} for none */
-    int *transform;    /* per feature of the table: enum transform */
-    double *weight;    /* per feature of the table, > 0 */
+    double clip[2]; /* quantiles; {0, 1} for none */
+    int *transform; /* per feature of the table: enum transform */
+    double *weight; /* per feature of the table, > 0 */
 };
 
-/* One prepared feature. prepared = round_to(quantum, (min(max(transform(x), low), high) - shift) * factor). */
+/* One prepared feature. prepared = round_to(quantum, (min(max(transform(x), low), high) - shift) * factor).
+ */
 struct prepared_feature {
-    int64_t column;    /* of the table */
-    int64_t missing;   /* customers that take part and have no value */
-    int transform;     /* enum transform */
-    double fill;       /* in input units, for missing values; NaN where none may occur */
-    double low;        /* clip, in transformed units; -inf and +inf for none */
+    int64_t column;  /* of the table */
+    int64_t missing; /* customers that take part and have no value */
+    int transform;   /* enum transform */
+    double fill;     /* in input units, for missing values; NaN where none may occur */
+    double low;      /* clip, in transformed units; -inf and +inf for none */
     double high;
-    double shift;      /* in transformed units */
-    double factor;     /* weight / scale */
+    double shift;  /* in transformed units */
+    double factor; /* weight / scale */
     double weight;
-    double quantum;    /* power of two, in prepared units */
-    double variance;   /* of the prepared values before rounding to the grid */
+    double quantum;  /* power of two, in prepared units */
+    double variance; /* of the prepared values before rounding to the grid */
 };
 
 struct preparation {
@@ -43,10 +44,11 @@ struct preparation {
     struct prepared_feature *feature;
 };
 
-/* Learns the constants. Notes go to the table's log. Collective. EXIT_BAD_DATA where no feature is left or where values
- * cannot be summed exactly in the chosen scale. */
-status_t prepare_learn(struct table *table, const struct prepare_settings *settings, const struct survey *survey,
-                       struct preparation *preparation) __attribute__((warn_unused_result));
+/* Learns the constants. Notes go to the table's log. Collective. EXIT_BAD_DATA where no feature is left or
+ * where values cannot be summed exactly in the chosen scale. */
+status_t prepare_learn(struct table *table, const struct prepare_settings *settings,
+                       const struct survey *survey, struct preparation *preparation)
+    __attribute__((warn_unused_result));
 void prepare_free(struct preparation *preparation);
 
 /* `rows` values of `feature` (NaN for missing) into `out`. Local; the one function that prepares, for

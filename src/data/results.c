@@ -11,7 +11,8 @@
 
 enum { PIECE_BLOCKS = 256 };
 
-/* ---- small datasets ----------------------------------------------------------------------------------------------- */
+/* ---- small datasets
+ * ----------------------------------------------------------------------------------------------- */
 
 struct dataset {
     const char *name;
@@ -33,7 +34,8 @@ static status_t write_dataset(hid_t file, const struct dataset *wanted, const vo
     if (!status)
         status = h5_write_text(dataset, "unit", wanted->unit);
     if (!status && column_names)
-        status = h5_write_texts(dataset, "feature_names", column_names, (int64_t)wanted->dimensions[wanted->rank - 1]);
+        status = h5_write_texts(dataset, "feature_names", column_names,
+                                (int64_t)wanted->dimensions[wanted->rank - 1]);
     if (!h5_close(dataset))
         status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", wanted->name));
     return status;
@@ -42,12 +44,17 @@ static status_t write_dataset(hid_t file, const struct dataset *wanted, const vo
 static status_t write_real(hid_t file, const char *name, const char *unit, int64_t rows, int64_t columns,
                            const double *values, const char *const *column_names)
 {
-    struct dataset dataset = {name, unit, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, columns > 0 ? 2 : 1,
+    struct dataset dataset = {name,
+                              unit,
+                              H5T_IEEE_F64LE,
+                              H5T_NATIVE_DOUBLE,
+                              columns > 0 ? 2 : 1,
                               {(hsize_t)rows, (hsize_t)columns}};
     return write_dataset(file, &dataset, values, column_names);
 }
 
-static status_t write_whole(hid_t file, const char *name, const char *unit, int64_t rows, const int64_t *values)
+static status_t write_whole(hid_t file, const char *name, const char *unit, int64_t rows,
+                            const int64_t *values)
 {
     struct dataset dataset = {name, unit, H5T_STD_I64LE, H5T_NATIVE_INT64, 1, {(hsize_t)rows, 0}};
     return write_dataset(file, &dataset, values, NULL);
@@ -66,9 +73,11 @@ static status_t write_names(hid_t file, const char *name, const char *const *tex
     return status;
 }
 
-/* ---- /segments and /model ----------------------------------------------------------------------------------------- */
+/* ---- /segments and /model
+ * ----------------------------------------------------------------------------------------- */
 
-/* The names of all columns of the table, then those of the prepared features; the array is the caller's to free. */
+/* The names of all columns of the table, then those of the prepared features; the array is the caller's to
+ * free. */
 static status_t list_names(const struct results_content *content, const char ***names)
 {
     const struct table *table = content->table;
@@ -93,10 +102,11 @@ static status_t write_centroids(hid_t file, const struct results_content *conten
                 content->mean[h * content->table->columns + preparation->feature[f].column];
     }
     if (!status)
-        status = write_real(file, "/segments/centroid", "input units", content->k, preparation->count, centroid, kept);
+        status = write_real(file, "/segments/centroid", "input units", content->k, preparation->count,
+                            centroid, kept);
     if (!status)
-        status = write_real(file, "/segments/centroid_prepared", "prepared units", content->k, preparation->count,
-                            content->centroid_prepared, kept);
+        status = write_real(file, "/segments/centroid_prepared", "prepared units", content->k,
+                            preparation->count, content->centroid_prepared, kept);
     free(centroid);
     return status;
 }
@@ -113,7 +123,8 @@ static status_t write_segments(hid_t file, const struct results_content *content
         status = write_real(file, "/segments/stddev", "input units (population)", content->k, columns,
                             content->deviation, names);
     if (!status)
-        status = write_real(file, "/segments/median", "input units", content->k, columns, content->median, names);
+        status =
+            write_real(file, "/segments/median", "input units", content->k, columns, content->median, names);
     return status;
 }
 
@@ -133,11 +144,16 @@ static void list_constants(const struct prepared_feature *feature, double consta
 
 static status_t write_constants(hid_t file, const struct preparation *preparation)
 {
-    static const char *const names[CONSTANTS] = {"/model/fill",   "/model/clip_low", "/model/clip_high", "/model/shift",
-                                                 "/model/factor", "/model/quantum",  "/model/weight"};
-    static const char *const units[CONSTANTS] = {
-        "input units, for missing values", "transformed units",  "transformed units", "transformed units",
-        "prepared per transformed unit",   "prepared units",     "prepared = weight x scaled"};
+    static const char *const names[CONSTANTS] = {"/model/fill",  "/model/clip_low", "/model/clip_high",
+                                                 "/model/shift", "/model/factor",   "/model/quantum",
+                                                 "/model/weight"};
+    static const char *const units[CONSTANTS] = {"input units, for missing values",
+                                                 "transformed units",
+                                                 "transformed units",
+                                                 "transformed units",
+                                                 "prepared per transformed unit",
+                                                 "prepared units",
+                                                 "prepared = weight x scaled"};
     double *values = NULL;
     status_t status = memory_new(&values, CONSTANTS * preparation->count, sizeof *values, "constants");
     for (int64_t f = 0; !status && f < preparation->count; f++) {
@@ -147,7 +163,8 @@ static status_t write_constants(hid_t file, const struct preparation *preparatio
             values[c * preparation->count + f] = constant[c];
     }
     for (int c = 0; !status && c < CONSTANTS; c++)
-        status = write_real(file, names[c], units[c], preparation->count, 0, values + c * preparation->count, NULL);
+        status = write_real(file, names[c], units[c], preparation->count, 0, values + c * preparation->count,
+                            NULL);
     free(values);
     return status;
 }
@@ -212,7 +229,8 @@ status_t results_write_content(struct results_file *results, const struct result
     return status;
 }
 
-/* ---- /assignments --------------------------------------------------------------------------------------------------- */
+/* ---- /assignments
+ * --------------------------------------------------------------------------------------------------- */
 
 enum { FIELDS = 4 };
 
@@ -243,8 +261,8 @@ static void *field_memory(const struct collecting *collecting, int field)
 
 static struct assignments piece_of(const struct collecting *collecting)
 {
-    return (struct assignments){field_memory(collecting, 0), field_memory(collecting, 1), field_memory(collecting, 2),
-                                field_memory(collecting, 3)};
+    return (struct assignments){field_memory(collecting, 0), field_memory(collecting, 1),
+                                field_memory(collecting, 2), field_memory(collecting, 3)};
 }
 
 static status_t create_fields(const struct results_file *results, struct collecting *collecting)
@@ -252,8 +270,9 @@ static status_t create_fields(const struct results_file *results, struct collect
     hsize_t rows = (hsize_t)collecting->table->partition.rows;
     status_t status = STATUS_OK;
     for (int f = 0; !status && f < FIELDS; f++) {
-        status = h5_create_dataset(results->file, fields[f].name, fields[f].real ? H5T_IEEE_F32LE : H5T_STD_I32LE, 1,
-                                   &rows, &collecting->dataset[f]);
+        status =
+            h5_create_dataset(results->file, fields[f].name, fields[f].real ? H5T_IEEE_F32LE : H5T_STD_I32LE,
+                              1, &rows, &collecting->dataset[f]);
         if (!status)
             status = h5_write_text(collecting->dataset[f], "unit", fields[f].unit);
     }
@@ -273,13 +292,13 @@ static status_t write_piece(const struct collecting *collecting, int64_t first, 
 {
     status_t status = STATUS_OK;
     for (int f = 0; !status && f < FIELDS; f++)
-        status = h5_write_rows(collecting->dataset[f], fields[f].real ? H5T_NATIVE_FLOAT : H5T_NATIVE_INT32, first,
-                               rows, field_memory(collecting, f));
+        status = h5_write_rows(collecting->dataset[f], fields[f].real ? H5T_NATIVE_FLOAT : H5T_NATIVE_INT32,
+                               first, rows, field_memory(collecting, f));
     return status;
 }
 
-/* Rank 0 writes its own piece, then receives and writes those of the others. A failed write does not stop the receiving,
- * or the senders would wait. */
+/* Rank 0 writes its own piece, then receives and writes those of the others. A failed write does not stop the
+ * receiving, or the senders would wait. */
 static status_t gather_piece(const struct collecting *collecting, int64_t piece)
 {
     struct comm *comm = collecting->comm;
@@ -328,8 +347,8 @@ status_t results_write_assignments(struct results_file *results, struct comm *co
     struct collecting collecting = {.comm = comm, .table = table};
     for (int f = 0; f < FIELDS; f++)
         collecting.dataset[f] = H5I_INVALID_HID;
-    status_t status = memory_new(&collecting.memory, (int64_t)FIELDS * PIECE_BLOCKS * BLOCK_ROWS, sizeof(int32_t),
-                                 "a piece of the assignments");
+    status_t status = memory_new(&collecting.memory, (int64_t)FIELDS * PIECE_BLOCKS * BLOCK_ROWS,
+                                 sizeof(int32_t), "a piece of the assignments");
     if (!status && comm->rank == 0)
         status = ids_copy(table->source, results->file, "/assignments/customer_id");
     if (!status && comm->rank == 0)
@@ -346,7 +365,8 @@ status_t results_write_assignments(struct results_file *results, struct comm *co
     return comm_agree(comm, status);
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------- */
+/* ---- the file
+ * ------------------------------------------------------------------------------------------------------- */
 
 status_t results_create(struct results_file *results, const char *path)
 {
@@ -387,6 +407,7 @@ int64_t results_bytes(const struct table *table, int64_t k)
     int64_t id_bytes = id->kind == ID_ROW_NUMBER      ? 8
                        : id->kind == ID_VARIABLE_TEXT ? 40
                                                       : (int64_t)H5Tget_size(id->type);
-    int64_t small = (8 * k * (table->columns + 1) + 64 * table->columns) * (int64_t)sizeof(double) + (1 << 20);
+    int64_t small =
+        (8 * k * (table->columns + 1) + 64 * table->columns) * (int64_t)sizeof(double) + (1 << 20);
     return table->partition.rows * (FIELDS * (int64_t)sizeof(int32_t) + id_bytes) + small;
 }

@@ -21,8 +21,10 @@ struct assignments {
     float *shadow;
 };
 
-/* Fills `piece` for the customers of this rank's local blocks [first, first + count): BLOCK_ROWS entries a block. */
-typedef void (*assignments_maker)(void *context, int64_t first, int64_t count, const struct assignments *piece);
+/* Fills `piece` for the customers of this rank's local blocks [first, first + count): BLOCK_ROWS entries a
+ * block. */
+typedef void (*assignments_maker)(void *context, int64_t first, int64_t count,
+                                  const struct assignments *piece);
 
 /* Everything but the assignments. Matrices are row-major. Names of columns: of the table. */
 struct results_content {

@@ -14,9 +14,9 @@ static const uint64_t SIGN = UINT64_C(1) << 63;
 /* The interval that still holds the wanted value, in keys: integers in the order of the values. */
 struct interval {
     uint64_t low;
-    uint64_t high;  /* inclusive */
-    int64_t below;  /* values under the interval */
-    int shift;      /* a bin is 2^shift keys wide */
+    uint64_t high; /* inclusive */
+    int64_t below; /* values under the interval */
+    int shift;     /* a bin is 2^shift keys wide */
 };
 
 struct search {
@@ -24,13 +24,13 @@ struct search {
     const struct select_groups *groups;
     struct select_request *request;
     int64_t count;
-    int *unused;         /* per column: low bits that no value has */
-    int64_t *first;      /* first request of (column, group); requests of one are adjacent; one more at the end */
+    int *unused;    /* per column: low bits that no value has */
+    int64_t *first; /* first request of (column, group); requests of one are adjacent; one more at the end */
     struct interval *interval;
     int64_t bins;
-    int64_t *counter;    /* count x bins */
-    int64_t *at_most;    /* of the last walk: values <= the answer */
-    double *above;       /* of the last walk: the smallest value > the answer */
+    int64_t *counter; /* count x bins */
+    int64_t *at_most; /* of the last walk: values <= the answer */
+    double *above;    /* of the last walk: the smallest value > the answer */
 };
 
 uint64_t select_bits(double value)
@@ -122,13 +122,15 @@ static status_t search_open(struct search *search, const uint64_t *bits_used)
     search->bins = MOST_BINS;
     while (search->bins > FEWEST_BINS && search->bins * search->count > COUNTERS)
         search->bins /= 2;
-    status_t status = memory_new(&search->unused, search->table->columns, sizeof *search->unused, "selection");
+    status_t status =
+        memory_new(&search->unused, search->table->columns, sizeof *search->unused, "selection");
     if (!status)
         status = memory_new(&search->first, cells + 1, sizeof *search->first, "selection");
     if (!status)
         status = memory_new(&search->interval, search->count, sizeof *search->interval, "selection");
     if (!status)
-        status = memory_new(&search->counter, search->count * search->bins, sizeof *search->counter, "selection");
+        status =
+            memory_new(&search->counter, search->count * search->bins, sizeof *search->counter, "selection");
     if (!status)
         status = memory_new(&search->at_most, search->count, sizeof *search->at_most, "selection");
     if (!status)

@@ -32,7 +32,8 @@ bool source_exists(hid_t file, const char *path)
         if (next)
             *next = '\0';
         if (strcmp(prefix, "/") != 0 && prefix[0] != '\0')
-            exists = H5Lexists(file, prefix, H5P_DEFAULT) > 0 && H5Oexists_by_name(file, prefix, H5P_DEFAULT) > 0;
+            exists =
+                H5Lexists(file, prefix, H5P_DEFAULT) > 0 && H5Oexists_by_name(file, prefix, H5P_DEFAULT) > 0;
         if (next)
             *next = saved;
     }
@@ -41,7 +42,8 @@ bool source_exists(hid_t file, const char *path)
 }
 
 /* A dataset access list whose chunk cache holds one row of chunks, or H5P_DEFAULT for contiguous datasets. */
-static hid_t chunk_access(hid_t dataset, int rank, const hsize_t *dimensions, bool transposed, int64_t *chunk_rows)
+static hid_t chunk_access(hid_t dataset, int rank, const hsize_t *dimensions, bool transposed,
+                          int64_t *chunk_rows)
 {
     hid_t access = H5P_DEFAULT;
     hsize_t chunk[2] = {1, 1};
@@ -68,8 +70,8 @@ static hid_t chunk_access(hid_t dataset, int rank, const hsize_t *dimensions, bo
     return access;
 }
 
-/* The type to read into memory, or H5I_INVALID_HID where the dataset holds no numbers. The library's own conversion is
- * used only where the file's numbers are not the machine's floats: it is slower than ours. */
+/* The type to read into memory, or H5I_INVALID_HID where the dataset holds no numbers. The library's own
+ * conversion is used only where the file's numbers are not the machine's floats: it is slower than ours. */
 static hid_t memory_type_of(hid_t type, enum reading *reading)
 {
     H5T_class_t class = H5Tget_class(type);
@@ -87,8 +89,8 @@ static hid_t memory_type_of(hid_t type, enum reading *reading)
     return H5Tcopy(H5T_NATIVE_DOUBLE);
 }
 
-/* A number that the writer declared to mean missing: a float's own fill value (zero excepted: R and PyTables declare it
- * for every dataset and mean zero), or R's NA in an integer dataset. */
+/* A number that the writer declared to mean missing: a float's own fill value (zero excepted: R and PyTables
+ * declare it for every dataset and mean zero), or R's NA in an integer dataset. */
 static void find_missing_code(struct source_dataset *dataset, hid_t type)
 {
     H5T_class_t class = H5Tget_class(type);
@@ -101,8 +103,8 @@ static void find_missing_code(struct source_dataset *dataset, hid_t type)
     H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
     double value = 0.0;
     if (class == H5T_FLOAT && creation >= 0 && H5Pfill_value_defined(creation, &defined) >= 0 &&
-        defined == H5D_FILL_VALUE_USER_DEFINED && H5Pget_fill_value(creation, H5T_NATIVE_DOUBLE, &value) >= 0 &&
-        value != 0.0) {
+        defined == H5D_FILL_VALUE_USER_DEFINED &&
+        H5Pget_fill_value(creation, H5T_NATIVE_DOUBLE, &value) >= 0 && value != 0.0) {
         dataset->has_missing_code = true;
         dataset->missing_code = value;
     }
@@ -114,8 +116,8 @@ static status_t check_rank(const char *path, int rank, bool flat)
     if (flat && rank != 1)
         return status_new(EXIT_BAD_DATA, "%s has %d dimensions; a column has one", path, rank);
     if (!flat && rank != 2)
-        return status_new(EXIT_BAD_DATA, "%s has %d dimension%s; expected two (customers x features)", path, rank,
-                          rank == 1 ? "" : "s");
+        return status_new(EXIT_BAD_DATA, "%s has %d dimension%s; expected two (customers x features)", path,
+                          rank, rank == 1 ? "" : "s");
     return STATUS_OK;
 }
 
@@ -219,8 +221,9 @@ status_t source_set_id(struct source *source, const char *path, int64_t column)
     else if (rank != (column < 0 ? 1 : 2))
         status = status_new(EXIT_BAD_DATA, "%s has %d dimensions; customer ids have one", path, rank);
     else if ((int64_t)dimensions[0] != source->rows)
-        status = status_new(EXIT_BAD_DATA, "%s has %" PRIu64 " entries but the features have %" PRId64 " rows", path,
-                            (uint64_t)dimensions[0], source->rows);
+        status =
+            status_new(EXIT_BAD_DATA, "%s has %" PRIu64 " entries but the features have %" PRId64 " rows",
+                       path, (uint64_t)dimensions[0], source->rows);
     else
         status = classify_id(id, path);
     h5_close(space);
@@ -282,7 +285,8 @@ static status_t check_shape(const struct source *source)
     return check_names(source);
 }
 
-status_t source_open(struct comm *comm, const char *path, const char *features, const char *id, struct source *source)
+status_t source_open(struct comm *comm, const char *path, const char *features, const char *id,
+                     struct source *source)
 {
     *source = (struct source){.file = H5I_INVALID_HID,
                               .id = {.dataset = H5I_INVALID_HID, .type = H5I_INVALID_HID, .column = -1}};

@@ -1,7 +1,8 @@
-/* The input file, recognised by looking: a matrix, a group of columns, or a pandas frame in fixed format (product.md).
+/* The input file, recognised by looking: a matrix, a group of columns, or a pandas frame in fixed format
+ * (product.md).
  *
- * All three become the same thing: a list of numeric columns, each one column of one dataset. Other files in data/ read
- * through struct source and need not know the form. */
+ * All three become the same thing: a list of numeric columns, each one column of one dataset. Other files in
+ * data/ read through struct source and need not know the form. */
 #ifndef LOHKO_DATA_SOURCE_H
 #define LOHKO_DATA_SOURCE_H
 
@@ -22,9 +23,9 @@ struct source_dataset {
     hid_t memory_type; /* owned */
     char *path;
     int64_t rows;
-    int64_t width;     /* columns in it; 1 for a one-dimensional dataset */
-    bool flat;         /* one-dimensional */
-    bool transposed;   /* columns x rows, as R and MATLAB write a matrix */
+    int64_t width;   /* columns in it; 1 for a one-dimensional dataset */
+    bool flat;       /* one-dimensional */
+    bool transposed; /* columns x rows, as R and MATLAB write a matrix */
     enum reading reading;
     bool has_missing_code; /* a number that stands for missing besides NaN */
     double missing_code;
@@ -61,10 +62,11 @@ struct source {
     struct source_id id;
 };
 
-/* Opens and recognises. `features` and `id` are paths inside the file, or NULL for auto. Collective; all ranks agree on
- * the outcome. EXIT_NO_INPUT where the file cannot be read, EXIT_BAD_DATA where it holds no customers. */
-status_t source_open(struct comm *comm, const char *path, const char *features, const char *id, struct source *source)
-    __attribute__((warn_unused_result));
+/* Opens and recognises. `features` and `id` are paths inside the file, or NULL for auto. Collective; all
+ * ranks agree on the outcome. EXIT_NO_INPUT where the file cannot be read, EXIT_BAD_DATA where it holds no
+ * customers. */
+status_t source_open(struct comm *comm, const char *path, const char *features, const char *id,
+                     struct source *source) __attribute__((warn_unused_result));
 
 /* Collective. */
 void source_close(struct source *source);

@@ -70,7 +70,8 @@ static bool is_pandas(hid_t file, const char *path)
     return frame;
 }
 
-/* The first of a few usual places that exists, as a path owned by the caller; *path is NULL where none does. */
+/* The first of a few usual places that exists, as a path owned by the caller; *path is NULL where none does.
+ */
 static status_t find_id(struct source *source, const char *beside, char **path)
 {
     *path = NULL;
@@ -106,7 +107,8 @@ static status_t set_id(struct source *source, const char *wanted, const char *be
     return status;
 }
 
-/* ---- matrix ---------------------------------------------------------------------------------------------------- */
+/* ---- matrix
+ * ---------------------------------------------------------------------------------------------------- */
 
 static int64_t length_of(hid_t file, const char *path)
 {
@@ -118,7 +120,8 @@ static int64_t length_of(hid_t file, const char *path)
     return length;
 }
 
-/* R and MATLAB store a matrix column by column, which HDF5 shows as features x customers. The ids or the names tell. */
+/* R and MATLAB store a matrix column by column, which HDF5 shows as features x customers. The ids or the
+ * names tell. */
 static status_t orient(struct source *source, const char *id, const struct texts *names)
 {
     struct source_dataset *dataset = &source->dataset[0];
@@ -146,7 +149,8 @@ static status_t name_columns(struct source *source, const struct texts *names)
 {
     const struct source_dataset *dataset = &source->dataset[0];
     if (names->count > 0 && names->count != dataset->width)
-        return status_new(EXIT_BAD_DATA, "%s: attribute feature_names has %" PRId64 " names for %" PRId64 " features",
+        return status_new(EXIT_BAD_DATA,
+                          "%s: attribute feature_names has %" PRId64 " names for %" PRId64 " features",
                           dataset->path, names->count, dataset->width);
     status_t status = STATUS_OK;
     for (int64_t c = 0; !status && c < dataset->width; c++) {
@@ -165,7 +169,8 @@ static status_t recognise_matrix(struct source *source, const char *path, const 
     struct texts names = {0};
     status_t status = source_add_dataset(source, path, false, &numeric);
     if (!status && !numeric)
-        status = status_new(EXIT_BAD_DATA, "%s: %s holds no numbers; features are expected to be integers or floats",
+        status = status_new(EXIT_BAD_DATA,
+                            "%s: %s holds no numbers; features are expected to be integers or floats",
                             source->path, path);
     if (!status)
         status = h5_read_text_attribute(source->dataset[0].id, "feature_names", &names, &named);
@@ -181,7 +186,8 @@ static status_t recognise_matrix(struct source *source, const char *path, const 
     return status;
 }
 
-/* ---- columns --------------------------------------------------------------------------------------------------- */
+/* ---- columns
+ * --------------------------------------------------------------------------------------------------- */
 
 /* One member of the group: a dataset, or Vaex's group with a dataset `data`. */
 static status_t add_member(struct source *source, const char *group, const char *name)
@@ -260,16 +266,18 @@ static status_t recognise_columns(struct source *source, const char *group, cons
     return status;
 }
 
-/* ---- pandas ---------------------------------------------------------------------------------------------------- */
+/* ---- pandas
+ * ---------------------------------------------------------------------------------------------------- */
 
 struct frame {
     const char *group;
-    struct texts order;  /* the frame's columns, in its order */
-    int64_t *dataset;    /* of each; -1 where it holds no numbers */
+    struct texts order; /* the frame's columns, in its order */
+    int64_t *dataset;   /* of each; -1 where it holds no numbers */
     int64_t *index;
 };
 
-/* A block of columns of one type: its names and its values. Blocks of dates keep their unit in an attribute. */
+/* A block of columns of one type: its names and its values. Blocks of dates keep their unit in an attribute.
+ */
 static status_t add_frame_block(struct source *source, struct frame *frame, int64_t number)
 {
     char name[64];
@@ -297,8 +305,8 @@ static status_t add_frame_block(struct source *source, struct frame *frame, int6
     if (!status && !dates)
         status = source_add_dataset(source, values, false, &numeric);
     if (!status && numeric && source->dataset[source->dataset_count - 1].width != names.count)
-        status = status_new(EXIT_BAD_DATA, "%s: %" PRId64 " names for %" PRId64 " columns", values, names.count,
-                            source->dataset[source->dataset_count - 1].width);
+        status = status_new(EXIT_BAD_DATA, "%s: %" PRId64 " names for %" PRId64 " columns", values,
+                            names.count, source->dataset[source->dataset_count - 1].width);
     for (int64_t i = 0; !status && i < names.count; i++) {
         int64_t place = texts_find(&frame->order, names.text[i]);
         if (place < 0) {
@@ -370,8 +378,8 @@ static status_t frame_columns(struct source *source, const struct frame *frame)
     }
     for (int64_t i = 0; !status && i < source->dataset_count; i++) {
         if (source->dataset[i].rows != source->dataset[0].rows)
-            status = status_new(EXIT_BAD_DATA, "%s and %s have different numbers of rows", source->dataset[0].path,
-                                source->dataset[i].path);
+            status = status_new(EXIT_BAD_DATA, "%s and %s have different numbers of rows",
+                                source->dataset[0].path, source->dataset[i].path);
     }
     if (!status && source->dataset_count > 0)
         source->rows = source->dataset[0].rows;
@@ -404,7 +412,9 @@ static status_t recognise_pandas(struct source *source, const char *group, const
     return status;
 }
 
-/* ---- which --------------------------------------------------------------------------------------------------------- */
+/* ---- which
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static status_t recognise_path(struct source *source, const char *path, const char *id)
 {
@@ -434,8 +444,8 @@ static status_t find_unusual(struct source *source, char *found, size_t size)
         found[0] = '\0';
     texts_free(&members);
     if (!status && frames > 1)
-        status = status_new(EXIT_BAD_DATA, "%s holds %d pandas frames: say which by input.features", source->path,
-                            frames);
+        status = status_new(EXIT_BAD_DATA, "%s holds %d pandas frames: say which by input.features",
+                            source->path, frames);
     return status;
 }
 
@@ -455,9 +465,10 @@ status_t source_recognise(struct source *source, const char *features, const cha
     if (!status && found[0] != '\0')
         return recognise_path(source, found, id);
     if (!status)
-        status = status_new(EXIT_BAD_DATA,
-                            "%s: no features: expected a dataset or group /features, Vaex's /table/columns or a "
-                            "pandas frame in fixed format; or name the place by input.features",
-                            source->path);
+        status =
+            status_new(EXIT_BAD_DATA,
+                       "%s: no features: expected a dataset or group /features, Vaex's /table/columns or a "
+                       "pandas frame in fixed format; or name the place by input.features",
+                       source->path);
     return status;
 }

@@ -58,15 +58,17 @@ static status_t describe_unusable(const struct look *look, int64_t column, int64
     const char *path = look->table->source->path;
     const char *name = table_name(look->table, column);
     if (isnan(value))
-        return status_new(EXIT_BAD_DATA, "%s: %s is missing in row %" PRId64 " (prepare.missing is error)", path, name,
-                          row);
+        return status_new(EXIT_BAD_DATA, "%s: %s is missing in row %" PRId64 " (prepare.missing is error)",
+                          path, name, row);
     if (isinf(value))
         return status_new(EXIT_BAD_DATA, "%s: %s is infinite in row %" PRId64, path, name, row);
     if (fabs(value) > MOMENTS_LARGEST)
-        return status_new(EXIT_BAD_DATA, "%s: %s is %g in row %" PRId64 "; the largest that can be used is %g", path,
-                          name, value, row, MOMENTS_LARGEST);
-    return status_new(EXIT_BAD_DATA, "%s: %s is %g in row %" PRId64 ", outside the domain of %s (prepare.transform)",
-                      path, name, value, row, survey_transform_name(look->transform[column]));
+        return status_new(EXIT_BAD_DATA,
+                          "%s: %s is %g in row %" PRId64 "; the largest that can be used is %g", path, name,
+                          value, row, MOMENTS_LARGEST);
+    return status_new(EXIT_BAD_DATA,
+                      "%s: %s is %g in row %" PRId64 ", outside the domain of %s (prepare.transform)", path,
+                      name, value, row, survey_transform_name(look->transform[column]));
 }
 
 /* The first value in row order that stops the job, if any. */
@@ -182,7 +184,8 @@ status_t survey_run(struct table *table, enum missing missing, const int *transf
             survey->transformed[c] = survey->raw[c];
     }
     if (!status && survey->customers == 0)
-        status = status_new(EXIT_BAD_DATA, "%s: no customer is left: all have a missing feature (prepare.missing: drop)",
+        status = status_new(EXIT_BAD_DATA,
+                            "%s: no customer is left: all have a missing feature (prepare.missing: drop)",
                             table->source->path);
     return status;
 }

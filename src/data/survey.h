@@ -1,5 +1,5 @@
-/* The first look at the raw values: what is missing, what cannot be used, ranges and exact moments of every column.
- * Collective. */
+/* The first look at the raw values: what is missing, what cannot be used, ranges and exact moments of every
+ * column. Collective. */
 #ifndef LOHKO_DATA_SURVEY_H
 #define LOHKO_DATA_SURVEY_H
 
@@ -11,17 +11,17 @@
 #include "data/table.h"
 
 struct survey {
-    int64_t customers;           /* that take part, over all ranks */
-    int64_t dropped;             /* left out here for a missing feature (prepare.missing: drop), over all ranks */
-    struct moments *raw;         /* per column of the table, over customers that take part */
+    int64_t customers;   /* that take part, over all ranks */
+    int64_t dropped;     /* left out here for a missing feature (prepare.missing: drop), over all ranks */
+    struct moments *raw; /* per column of the table, over customers that take part */
     struct moments *transformed; /* per feature; of the transformed values */
     uint64_t *bits_used;         /* per column: for select_run */
     uint64_t checksum;           /* of the values read, whatever their type in the file and the rank count */
 };
 
-/* `transform` has an enum transform for each feature. Marks customers left out in the table under MISSING_DROP.
- * EXIT_BAD_DATA with the column and the row for an infinite value, one beyond MOMENTS_LARGEST, one outside its
- * transform's domain, or a missing one under MISSING_ERROR; where nobody is left. */
+/* `transform` has an enum transform for each feature. Marks customers left out in the table under
+ * MISSING_DROP. EXIT_BAD_DATA with the column and the row for an infinite value, one beyond MOMENTS_LARGEST,
+ * one outside its transform's domain, or a missing one under MISSING_ERROR; where nobody is left. */
 status_t survey_run(struct table *table, enum missing missing, const int *transform, struct survey *survey)
     __attribute__((warn_unused_result));
 void survey_free(struct survey *survey);

@@ -82,8 +82,7 @@ static status_t check_space(const char *path, const char *partial, int descripto
                       1e-6 * (double)needed, strerror(cause), 1e-6 * left);
 }
 
-/* Before any work: may the file be created there, and does it fit? *created says whether `partial` is ours
- * now. */
+/* Before any work: may the file be created there, and does it fit? *created: `partial` is ours to remove. */
 static status_t prepare(const char *path, const char *partial, const struct synthetic_settings *settings,
                         bool *created)
 {
@@ -359,8 +358,11 @@ status_t synthetic_write(struct comm *comm, struct log *log, const struct synthe
     if (!status && comm->rank == 0)
         status = prepare(path, partial, settings, &created);
     status = comm_agree(comm, status);
-    if (!status)
+    if (!status) {
+        log_phase_begin(log, "generate");
         status = write_file(comm, log, settings, partial, generator);
+        log_phase_end(log);
+    }
     if (!status)
         status = comm_agree(comm, comm->rank == 0 ? publish(partial, path) : STATUS_OK);
     if (status && created && unlink(partial) != 0)

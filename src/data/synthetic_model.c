@@ -63,8 +63,7 @@ enum { CATALOGUE_SIZE = sizeof catalogue / sizeof catalogue[0] };
 static const double COMMUNALITY = 0.8;
 /* Standard deviation of the centres on a factor, in those of the noise around them, at separation 1. */
 static const double CENTER_SPREAD = 2.2;
-/* Random change of the catalogue's loadings, so that no seed and no repeated feature is quite like another.
- */
+/* Random change of the catalogue's loadings: no seed and no repeated feature is quite like another. */
 static const double LOADING_CHANGE = 0.12;
 static const double REPEATED_LOADING_CHANGE = 0.35;
 /* Most unequal sizes: the largest segment's expected size over the smallest's. */

@@ -47,10 +47,11 @@ status_t table_open(struct comm *comm, struct log *log, struct source *source, c
                             .partition = partition_of(source->rows, comm->rank, comm->size),
                             .columns = feature_count + profile_count,
                             .features = feature_count};
-    status_t status = memory_new(&table->column, table->columns, sizeof *table->column, "the list of columns");
+    status_t status =
+        memory_new(&table->column, table->columns, sizeof *table->column, "the list of columns");
     if (!status)
-        status = memory_new(&table->left_out, table->partition.block_count * BLOCK_TILES, sizeof *table->left_out,
-                            "marks of customers left out");
+        status = memory_new(&table->left_out, table->partition.block_count * BLOCK_TILES,
+                            sizeof *table->left_out, "marks of customers left out");
     status = comm_agree(comm, status);
     if (status)
         return status;
@@ -105,10 +106,12 @@ static status_t walk_open(struct walk *walk, struct table *table)
     for (int64_t i = 0; !status && i < source->dataset_count; i++) {
         struct slab *slab = &walk->slab[i];
         if (slab->dataset)
-            status = memory_new(&slab->memory, walk->slab_rows * slab->dataset->width, slab->item, "a slab of the file");
+            status = memory_new(&slab->memory, walk->slab_rows * slab->dataset->width, slab->item,
+                                "a slab of the file");
     }
     if (!status)
-        status = memory_new(&walk->value, table->columns * BLOCK_ROWS, sizeof *walk->value, "a block of rows");
+        status =
+            memory_new(&walk->value, table->columns * BLOCK_ROWS, sizeof *walk->value, "a block of rows");
     return status;
 }
 
@@ -149,7 +152,8 @@ static double number_at(const struct slab *slab, int64_t at)
 }
 
 /* One column of a block: `offset` rows into a slab of `rows` rows, to `value`. */
-static void take_column(const struct slab *slab, int64_t index, int64_t offset, int64_t rows, int count, double *value)
+static void take_column(const struct slab *slab, int64_t index, int64_t offset, int64_t rows, int count,
+                        double *value)
 {
     const struct source_dataset *dataset = slab->dataset;
     int64_t stride = dataset->transposed ? 1 : dataset->width;
@@ -204,9 +208,9 @@ status_t table_walk(struct table *table, table_visitor visit, void *context)
         }
         if (!status)
             status = visit_slab(&walk, part->first_row + done, rows, visit, context);
-        log_show_progress(table->log, &(struct log_progress){
-                                          .customers = (done + rows) * table->comm->size,
-                                          .fraction = (double)(done + rows) / (double)part->row_count});
+        log_show_progress(
+            table->log, &(struct log_progress){.customers = (done + rows) * table->comm->size,
+                                               .fraction = (double)(done + rows) / (double)part->row_count});
     }
     walk_close(&walk);
     return comm_agree(table->comm, status);

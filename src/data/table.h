@@ -1,7 +1,7 @@
 /* The customers as the input has them: chosen columns, this rank's rows, and the one walk over raw values.
  *
- * Everything that needs input units (preparation constants, profiles) walks the table; memory is a slab of the file
- * whatever n. What learning walks are the prepared customers (customers.h). */
+ * Everything that needs input units (preparation constants, profiles) walks the table; memory is a slab of
+ * the file whatever n. What learning walks are the prepared customers (customers.h). */
 #ifndef LOHKO_DATA_TABLE_H
 #define LOHKO_DATA_TABLE_H
 
@@ -21,21 +21,21 @@ struct table {
     struct log *log;
     struct source *source; /* not owned */
     struct partition partition;
-    int64_t columns;     /* features, then columns that are only profiled */
-    int64_t features;    /* how many of them are features */
-    int64_t *column;     /* index into source->column of each */
-    uint16_t *left_out;  /* a bit per row of each of this rank's tiles: 1 where the customer takes no part; rows beyond
-                            the last are marked too */
+    int64_t columns;    /* features, then columns that are only profiled */
+    int64_t features;   /* how many of them are features */
+    int64_t *column;    /* index into source->column of each */
+    uint16_t *left_out; /* a bit per row of each of this rank's tiles: 1 where the customer takes no part;
+                           rows beyond the last are marked too */
 };
 
 /* A block of rows in input units. */
 struct raw_block {
-    int64_t block;           /* global */
-    int64_t local;           /* of this rank */
-    int64_t first_row;       /* global */
+    int64_t block;     /* global */
+    int64_t local;     /* of this rank */
+    int64_t first_row; /* global */
     int rows;
-    const double *value;     /* columns x BLOCK_ROWS; missing is NaN; rows beyond `rows` are undefined */
-    uint16_t *left_out;      /* BLOCK_TILES of them; a visitor may mark rows */
+    const double *value; /* columns x BLOCK_ROWS; missing is NaN; rows beyond `rows` are undefined */
+    uint16_t *left_out;  /* BLOCK_TILES of them; a visitor may mark rows */
 };
 
 typedef status_t (*table_visitor)(void *context, const struct raw_block *block);
@@ -53,9 +53,10 @@ static inline bool table_is_left_out(const uint16_t *left_out, int row)
     return left_out[row / TILE_ROWS] >> (row % TILE_ROWS) & 1;
 }
 
-/* Calls `visit` for every block of this rank, in order. Collective: the ranks agree on the outcome at the end.
- * The file is read in slabs of whole blocks, each dataset once and in order. */
-status_t table_walk(struct table *table, table_visitor visit, void *context) __attribute__((warn_unused_result));
+/* Calls `visit` for every block of this rank, in order. Collective: the ranks agree on the outcome at the
+ * end. The file is read in slabs of whole blocks, each dataset once and in order. */
+status_t table_walk(struct table *table, table_visitor visit, void *context)
+    __attribute__((warn_unused_result));
 
 /* Customers that take part, over all ranks. Collective. */
 status_t table_count(struct table *table, int64_t *customers) __attribute__((warn_unused_result));

@@ -19,9 +19,10 @@ KERNEL_VERSIONS double tile_distance(const float *tile, int64_t features, int la
     return distance(tile, features, lane, centroid);
 }
 
-/* With u = 2^-24: rounding the centroid, its half square and d multiply-adds (or d multiplications and d subtractions)
- * put a score off by at most (2 d + 3) u (|x| C + C^2 / 2) (1 + small), C the largest centroid norm; underflow adds less
- * than (2 d + 3) 2^-149. tile_distance itself is off by at most (d + 3) 2^-53 of a squared distance, which is at most
+/* With u = 2^-24: rounding the centroid, its half square and d multiply-adds (or d multiplications and d
+ * subtractions) put a score off by at most (2 d + 3) u (|x| C + C^2 / 2) (1 + small), C the largest centroid
+ * norm; underflow adds less than (2 d + 3) 2^-149. tile_distance itself is off by at most (d + 3) 2^-53 of a
+ * squared distance, which is at most
  * (|x| + C)^2. Two scores can err towards each other. The factors are rounded up generously. */
 static void set_gap(struct tile_centroids *centroids, double largest)
 {
@@ -63,7 +64,8 @@ KERNEL_VERSIONS void tile_norms(const float *tile, int64_t features, float norm[
         norm[lane] = sqrtf(square[lane] * grow + (float)(features + 1) * FLT_MIN);
 }
 
-void tile_nearest_reference(const float *tile, const struct tile_centroids *centroids, int32_t nearest[KERNEL_LANES])
+void tile_nearest_reference(const float *tile, const struct tile_centroids *centroids,
+                            int32_t nearest[KERNEL_LANES])
 {
     for (int lane = 0; lane < KERNEL_LANES; lane++) {
         double best = (double)INFINITY;
@@ -79,7 +81,8 @@ void tile_nearest_reference(const float *tile, const struct tile_centroids *cent
     }
 }
 
-KERNEL_VERSIONS static int32_t nearest_in_double(const float *tile, const struct tile_centroids *centroids, int lane)
+KERNEL_VERSIONS static int32_t nearest_in_double(const float *tile, const struct tile_centroids *centroids,
+                                                 int lane)
 {
     int64_t d = centroids->features;
     double best = (double)INFINITY;
@@ -105,7 +108,8 @@ int tile_nearest(const float *tile, const struct tile_centroids *centroids, cons
     return __builtin_popcount(undecided);
 }
 
-KERNEL_VERSIONS void tile_nearest_two(const float *tile, const struct tile_centroids *centroids, struct tile_two *two)
+KERNEL_VERSIONS void tile_nearest_two(const float *tile, const struct tile_centroids *centroids,
+                                      struct tile_two *two)
 {
     int64_t d = centroids->features;
     for (int lane = 0; lane < KERNEL_LANES; lane++) {
@@ -127,14 +131,17 @@ KERNEL_VERSIONS void tile_nearest_two(const float *tile, const struct tile_centr
             int first = sum[lane] < two->distance[lane];
             int next = sum[lane] < two->second_distance[lane];
             two->second[lane] = first ? two->nearest[lane] : next ? (int32_t)h : two->second[lane];
-            two->second_distance[lane] = first ? two->distance[lane] : next ? sum[lane] : two->second_distance[lane];
+            two->second_distance[lane] = first  ? two->distance[lane]
+                                         : next ? sum[lane]
+                                                : two->second_distance[lane];
             two->nearest[lane] = first ? (int32_t)h : two->nearest[lane];
             two->distance[lane] = first ? sum[lane] : two->distance[lane];
         }
     }
 }
 
-void tile_add(const float *tile, int64_t features, const int32_t label[KERNEL_LANES], double *sum, int64_t *count)
+void tile_add(const float *tile, int64_t features, const int32_t label[KERNEL_LANES], double *sum,
+              int64_t *count)
 {
     for (int lane = 0; lane < KERNEL_LANES; lane++) {
         if (label[lane] < 0)

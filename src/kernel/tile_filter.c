@@ -1,5 +1,5 @@
-/* The float filter: which centroid is nearest, where float can tell. Nothing here decides an answer on its own, so this
- * is the one file that is compiled with contraction of multiplications and additions allowed. */
+/* The float filter: which centroid is nearest, where float can tell. Nothing here decides an answer on its
+ * own, so this is the one file that is compiled with contraction of multiplications and additions allowed. */
 #include <math.h>
 
 #include "kernel/tile.h"
@@ -9,9 +9,10 @@ typedef int32_t choice __attribute__((vector_size(KERNEL_LANES * sizeof(int32_t)
 
 enum { GROUP = 4 }; /* centroids at a time: independent sums hide the latency of the multiply-adds */
 
-/* |c|^2/2 - x.c of GROUP centroids from h on: half the squared distance but for |x|^2/2, which all centroids share. */
-static inline __attribute__((always_inline)) void score_group(const lanes *x, const struct tile_centroids *centroids,
-                                                              int64_t h, lanes score[GROUP])
+/* |c|^2/2 - x.c of GROUP centroids from h on: half the squared distance but for |x|^2/2, which all centroids
+ * share. */
+static inline __attribute__((always_inline)) void
+score_group(const lanes *x, const struct tile_centroids *centroids, int64_t h, lanes score[GROUP])
 {
     int64_t d = centroids->features;
     const float *c = centroids->narrow + h * d;
@@ -23,8 +24,8 @@ static inline __attribute__((always_inline)) void score_group(const lanes *x, co
     }
 }
 
-static inline __attribute__((always_inline)) lanes score_one(const lanes *x, const struct tile_centroids *centroids,
-                                                             int64_t h)
+static inline __attribute__((always_inline)) lanes
+score_one(const lanes *x, const struct tile_centroids *centroids, int64_t h)
 {
     int64_t d = centroids->features;
     lanes score = (lanes){0} + centroids->half_square[h];
@@ -70,7 +71,8 @@ KERNEL_VERSIONS unsigned tile_filter(const float *tile, const struct tile_centro
     unsigned undecided = 0;
     for (int lane = 0; lane < KERNEL_LANES; lane++) {
         float reach = norm[lane] + centroids->largest;
-        float gap = centroids->gap_constant + centroids->gap_linear * norm[lane] + centroids->gap_square * reach * reach;
+        float gap = centroids->gap_constant + centroids->gap_linear * norm[lane] +
+                    centroids->gap_square * reach * reach;
         nearest[lane] = chosen[lane];
         /* written so that a NaN (two infinite scores) is undecided */
         undecided |= (unsigned)!(second[lane] - best[lane] > gap) << lane;

