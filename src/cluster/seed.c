@@ -5,17 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/recluster.h"
 #include "core/memory.h"
 #include "core/random.h"
 
 enum { ROUNDS = 5, MOST_ROUNDS = 1000, OVERSAMPLING = 2 };
-
-struct candidates {
-    int64_t count;
-    int64_t capacity;
-    double *point;   /* count x features */
-    int64_t *weight; /* customers nearest to each */
-};
 
 /* What a sampling round sends around: a row's number and its prepared values. */
 struct sampling {
@@ -255,124 +249,28 @@ static status_t weigh_candidates(struct sampling *sampling)
     return status;
 }
 
-/* ---- weighted k-means++ on the candidates: the same arithmetic on whichever rank does it ---- */
-
-struct recluster {
-    const struct candidates *candidates;
-    int64_t features;
-    uint64_t seed;
-    int64_t model;
-    uint32_t draws;
-    double *distance; /* of each candidate: squared, to the nearest chosen one */
-    double *trial;    /* the same if the candidate on trial were chosen */
-    double *best;
-};
-
-static double squared_distance(const double *a, const double *b, int64_t features)
-{
-    double sum = 0.0;
-    for (int64_t f = 0; f < features; f++)
-        sum += (a[f] - b[f]) * (a[f] - b[f]);
-    return sum;
-}
-
-/* A candidate drawn with probability in proportion to weight x distance (to weight alone for the first). */
-static int64_t draw_weighted(struct recluster *recluster, const double *distance)
-{
-    const struct candidates *candidates = recluster->candidates;
-    double total = 0.0;
-    for (int64_t c = 0; c < candidates->count; c++)
-        total += (double)candidates->weight[c] * (distance ? distance[c] : 1.0);
-    double mark =
-        random_uniform(recluster->seed, RANDOM_RECLUSTER, recluster->model, recluster->draws++) * total;
-    int64_t last = -1;
-    for (int64_t c = 0; c < candidates->count; c++) {
-        double mass = (double)candidates->weight[c] * (distance ? distance[c] : 1.0);
-        if (mass > 0)
-            last = c;
-        mark -= mass;
-        if (mark < 0 && last >= 0)
-            return last;
-    }
-    return last;
-}
-
-/* The potential if candidate `chosen` joined; fills recluster->trial. */
-static double try_candidate(struct recluster *recluster, int64_t chosen)
-{
-    const struct candidates *candidates = recluster->candidates;
-    const double *point = candidates->point + chosen * recluster->features;
-    double potential = 0.0;
-    for (int64_t c = 0; c < candidates->count; c++) {
-        double squared =
-            squared_distance(candidates->point + c * recluster->features, point, recluster->features);
-        recluster->trial[c] = squared < recluster->distance[c] ? squared : recluster->distance[c];
-        potential += (double)candidates->weight[c] * recluster->trial[c];
-    }
-    return potential;
-}
-
-static void choose_centroids(struct recluster *recluster, int64_t k, double *centroid)
-{
-    const struct candidates *candidates = recluster->candidates;
-    int64_t features = recluster->features;
-    int trials = 2 + (int)log((double)k);
-    for (int64_t c = 0; c < candidates->count; c++)
-        recluster->distance[c] = (double)INFINITY;
-    for (int64_t h = 0; h < k; h++) {
-        double best = (double)INFINITY;
-        int64_t chosen = 0;
-        for (int t = 0; t < (h == 0 ? 1 : trials); t++) {
-            int64_t drawn = draw_weighted(recluster, h == 0 ? NULL : recluster->distance);
-            /* candidates without weight or at a chosen place come last: any still unchosen one will do */
-            for (int64_t c = 0; drawn < 0 && c < candidates->count; c++)
-                drawn = recluster->distance[c] > 0 ? c : -1;
-            double potential = try_candidate(recluster, drawn);
-            if (potential < best) {
-                best = potential;
-                chosen = drawn;
-                memcpy(recluster->best, recluster->trial, (size_t)candidates->count * sizeof(double));
-            }
-        }
-        memcpy(recluster->distance, recluster->best, (size_t)candidates->count * sizeof(double));
-        memcpy(centroid + h * features, candidates->point + chosen * features,
-               (size_t)features * sizeof(double));
-    }
-}
-
 /* Models are shared out over the ranks; everybody gets everybody's. */
 static status_t recluster_models(struct sampling *sampling)
 {
     struct panel *panel = sampling->panel;
     struct comm *comm = panel->customers->comm;
-    int64_t count = sampling->candidates.count;
-    struct recluster recluster = {
-        .candidates = &sampling->candidates, .features = sampling->features, .seed = sampling->seed};
-    status_t status = memory_new(&recluster.distance, count, sizeof(double), "seeding");
-    if (!status)
-        status = memory_new(&recluster.trial, count, sizeof(double), "seeding");
-    if (!status)
-        status = memory_new(&recluster.best, count, sizeof(double), "seeding");
-    status = comm_agree(comm, status);
+    struct recluster recluster;
+    status_t status = comm_agree(
+        comm, recluster_open(&recluster, &sampling->candidates, sampling->features, sampling->seed));
     int64_t size = sampling->k * sampling->features;
     for (int64_t m = 0; !status && m < panel->count; m++) {
         int64_t owner = m % comm->size;
         void *shared = NULL;
         int64_t bytes = 0;
-        if (owner == comm->rank) {
-            recluster.model = m;
-            recluster.draws = 0;
-            choose_centroids(&recluster, sampling->k, panel->model[m].centroid);
-        }
+        if (owner == comm->rank)
+            recluster_choose(&recluster, m, sampling->k, panel->model[m].centroid);
         status = comm_gather_all(comm, panel->model[m].centroid,
                                  owner == comm->rank ? size * (int64_t)sizeof(double) : 0, &shared, &bytes);
         if (!status)
             memcpy(panel->model[m].centroid, shared, (size_t)bytes);
         free(shared);
     }
-    free(recluster.distance);
-    free(recluster.trial);
-    free(recluster.best);
+    recluster_close(&recluster);
     return status;
 }
 

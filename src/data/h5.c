@@ -14,11 +14,16 @@ status_t h5_start(void)
     return STATUS_OK;
 }
 
+/* The system's own words where the library quotes them, else the library's. */
 static herr_t innermost(unsigned depth, const H5E_error2_t *error, void *data)
 {
+    static const char quote[] = "error message = '";
     char *text = data;
-    if (depth == 0 && error->desc)
-        snprintf(text, STATUS_MESSAGE_SIZE / 2, "%s", error->desc);
+    if (depth > 0 || !error->desc)
+        return 0;
+    const char *system = strstr(error->desc, quote);
+    const char *from = system ? system + sizeof quote - 1 : error->desc;
+    snprintf(text, STATUS_MESSAGE_SIZE / 2, "%.*s", (int)strcspn(from, system ? "'\n" : "\n"), from);
     return 0;
 }
 
@@ -151,6 +156,18 @@ static bool select_rows(hid_t dataset, int64_t first, int64_t count, hid_t *file
            H5Sselect_hyperslab(*file_space, H5S_SELECT_SET, start, NULL, size, NULL) >= 0;
 }
 
+static status_t row_failure(hid_t dataset, const char *what, int64_t first)
+{
+    /* Asking for the name clears the library's record of what went wrong, so that is kept first. */
+    hid_t record = H5Eget_current_stack();
+    char name[STATUS_MESSAGE_SIZE / 4] = "";
+    if (H5Fget_name(dataset, name, sizeof name) < 0)
+        snprintf(name, sizeof name, "a file");
+    if (record >= 0 && H5Eset_current_stack(record) < 0)
+        h5_close(record);
+    return h5_failure(EXIT_IO_ERROR, "%s: %s failed at row %lld", name, what, (long long)first);
+}
+
 status_t h5_write_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, const void *memory)
 {
     if (count == 0)
@@ -160,7 +177,7 @@ status_t h5_write_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, 
     status_t status = STATUS_OK;
     if (!select_rows(dataset, first, count, &file_space, &memory_space) ||
         H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, memory) < 0)
-        status = h5_failure(EXIT_IO_ERROR, "writing failed at row %lld", (long long)first);
+        status = row_failure(dataset, "writing", first);
     h5_close(file_space);
     h5_close(memory_space);
     return status;
@@ -175,7 +192,7 @@ status_t h5_read_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, v
     status_t status = STATUS_OK;
     if (!select_rows(dataset, first, count, &file_space, &memory_space) ||
         H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, memory) < 0)
-        status = h5_failure(EXIT_IO_ERROR, "reading failed at row %lld", (long long)first);
+        status = row_failure(dataset, "reading", first);
     h5_close(file_space);
     h5_close(memory_space);
     return status;

@@ -290,20 +290,33 @@ static status_t choose_quantum(struct learning *learning, int64_t c)
 static status_t keep_feature(struct learning *learning, int64_t c, struct preparation *preparation)
 {
     const struct moments *moments = &learning->moments[c];
-    const char *name = table_name(learning->table, c);
-    if (moments->present == 0) {
-        log_warning(learning->table->log, "%s has no values and is left out", name);
+    if (moments->present == 0 || !(moments_variance(moments) > 0))
         return STATUS_OK;
-    }
-    if (!(moments_variance(moments) > 0)) {
-        log_warning(learning->table->log, "%s is the same for all customers (%g) and is left out", name,
-                    learning->survey->raw[c].low);
-        return STATUS_OK;
-    }
     scale_feature(learning, c);
     status_t status = choose_quantum(learning, c);
     if (!status)
         preparation->feature[preparation->count++] = learning->all[c];
+    return status;
+}
+
+static status_t keep_features(struct learning *learning, struct preparation *preparation)
+{
+    struct table *table = learning->table;
+    status_t status = STATUS_OK;
+    for (int64_t c = 0; !status && c < table->features; c++)
+        status = keep_feature(learning, c, preparation);
+    if (!status && preparation->count == 0)
+        status = status_new(EXIT_BAD_DATA, "%s: no feature varies between customers", table->source->path);
+    int64_t kept = 0;
+    for (int64_t c = 0; !status && c < table->features; c++) {
+        if (kept < preparation->count && preparation->feature[kept].column == c)
+            kept++;
+        else if (learning->moments[c].present == 0)
+            log_warning(table->log, "%s has no values and is left out", table_name(table, c));
+        else
+            log_warning(table->log, "%s is the same for all customers (%g) and is left out",
+                        table_name(table, c), learning->survey->raw[c].low);
+    }
     return status;
 }
 
@@ -325,10 +338,8 @@ status_t prepare_learn(struct table *table, const struct prepare_settings *setti
         fill_and_clip(&learning, c);
     if (!status)
         status = learn_moments(&learning);
-    for (int64_t c = 0; !status && c < table->features; c++)
-        status = keep_feature(&learning, c, preparation);
-    if (!status && preparation->count == 0)
-        status = status_new(EXIT_BAD_DATA, "%s: no feature varies between customers", table->source->path);
+    if (!status)
+        status = keep_features(&learning, preparation);
     free(learning.all);
     free(learning.quantiles);
     free(learning.moments);

@@ -370,10 +370,13 @@ status_t results_write_assignments(struct results_file *results, struct comm *co
 
 status_t results_create(struct results_file *results, const char *path)
 {
-    results->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (results->file < 0)
-        return h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path);
-    return STATUS_OK;
+    /* The older layout of attributes has no room for some thousand feature names. */
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    results->file = H5I_INVALID_HID;
+    if (access >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST) >= 0)
+        results->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    h5_close(access);
+    return results->file < 0 ? h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path) : STATUS_OK;
 }
 
 status_t results_close(struct results_file *results)

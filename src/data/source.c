@@ -111,17 +111,18 @@ static void find_missing_code(struct source_dataset *dataset, hid_t type)
     h5_close(creation);
 }
 
-static status_t check_rank(const char *path, int rank, bool flat)
+static status_t check_rank(const char *file, const char *path, int rank, bool flat)
 {
     if (flat && rank != 1)
-        return status_new(EXIT_BAD_DATA, "%s has %d dimensions; a column has one", path, rank);
+        return status_new(EXIT_BAD_DATA, "%s: %s has %d dimensions; a column has one", file, path, rank);
     if (!flat && rank != 2)
         return status_new(EXIT_BAD_DATA, "%s has %d dimension%s; expected two (customers x features)", path,
                           rank, rank == 1 ? "" : "s");
     return STATUS_OK;
 }
 
-static status_t fill_dataset(struct source_dataset *dataset, const char *path, bool flat, bool *numeric)
+static status_t fill_dataset(struct source_dataset *dataset, const char *file, const char *path, bool flat,
+                             bool *numeric)
 {
     hid_t type = H5Dget_type(dataset->id);
     hid_t space = H5Dget_space(dataset->id);
@@ -129,12 +130,12 @@ static status_t fill_dataset(struct source_dataset *dataset, const char *path, b
     int rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, dimensions, NULL);
     status_t status = STATUS_OK;
     if (type < 0 || rank < 0)
-        status = h5_failure(EXIT_NO_INPUT, "%s cannot be read", path);
+        status = h5_failure(EXIT_NO_INPUT, "%s: %s cannot be read", file, path);
     if (!status)
         dataset->memory_type = memory_type_of(type, &dataset->reading);
     *numeric = dataset->memory_type >= 0;
     if (!status && *numeric)
-        status = check_rank(path, rank, flat);
+        status = check_rank(file, path, rank, flat);
     if (!status && *numeric) {
         dataset->flat = flat;
         dataset->rows = (int64_t)dimensions[0];
@@ -163,7 +164,7 @@ status_t source_add_dataset(struct source *source, const char *path, bool flat, 
     if (!status)
         status = memory_copy_text(&dataset->path, path);
     if (!status)
-        status = fill_dataset(dataset, path, flat, numeric);
+        status = fill_dataset(dataset, source->path, path, flat, numeric);
     if (!status && *numeric) {
         source->dataset_count++;
     } else {
@@ -189,7 +190,7 @@ status_t source_add_column(struct source *source, const char *name, int64_t data
     return status;
 }
 
-static status_t classify_id(struct source_id *id, const char *path)
+static status_t classify_id(struct source_id *id, const char *file, const char *path)
 {
     switch (H5Tget_class(id->type)) {
     case H5T_INTEGER:
@@ -200,7 +201,8 @@ static status_t classify_id(struct source_id *id, const char *path)
         id->kind = H5Tis_variable_str(id->type) > 0 ? ID_VARIABLE_TEXT : ID_FIXED_TEXT;
         return STATUS_OK;
     default:
-        return status_new(EXIT_BAD_DATA, "%s: customer ids are expected to be integers or text", path);
+        return status_new(EXIT_BAD_DATA, "%s: %s: customer ids are expected to be integers or text", file,
+                          path);
     }
 }
 
@@ -219,13 +221,14 @@ status_t source_set_id(struct source *source, const char *path, int64_t column)
     if (id->type < 0 || rank < 0)
         status = h5_failure(EXIT_NO_INPUT, "%s: %s cannot be opened as a dataset of ids", source->path, path);
     else if (rank != (column < 0 ? 1 : 2))
-        status = status_new(EXIT_BAD_DATA, "%s has %d dimensions; customer ids have one", path, rank);
+        status = status_new(EXIT_BAD_DATA, "%s: %s has %d dimensions; customer ids have one", source->path,
+                            path, rank);
     else if ((int64_t)dimensions[0] != source->rows)
         status =
             status_new(EXIT_BAD_DATA, "%s has %" PRIu64 " entries but the features have %" PRId64 " rows",
                        path, (uint64_t)dimensions[0], source->rows);
     else
-        status = classify_id(id, path);
+        status = classify_id(id, source->path, path);
     h5_close(space);
     return status;
 }
@@ -278,6 +281,12 @@ static status_t check_names(const struct source *source)
 
 static status_t check_shape(const struct source *source)
 {
+    for (int64_t i = 0; i < source->dataset_count; i++) {
+        const struct source_dataset *dataset = &source->dataset[i];
+        if (dataset->rows > SOURCE_MOST_ROWS)
+            return status_new(EXIT_BAD_DATA, "%s: %s has %" PRId64 " rows; at most 2^40 can be used",
+                              source->path, dataset->path, dataset->rows);
+    }
     if (source->column_count == 0)
         return status_new(EXIT_BAD_DATA, "%s: no numeric features found", source->path);
     if (source->rows == 0)

@@ -4,6 +4,12 @@
 
 #include "data/source.h"
 
+/* Beyond these a file is mistaken or hostile; within them products of sizes stay in 64 bits. */
+#define SOURCE_MOST_ROWS (INT64_C(1) << 40)
+#define SOURCE_MOST_COLUMNS (INT64_C(1) << 20)
+
+#define SOURCE_ID_NAME "customer_id"
+
 /* Whether the path exists in the file, every group on its way included. */
 bool source_exists(hid_t file, const char *path);
 
@@ -19,6 +25,22 @@ status_t source_add_column(struct source *source, const char *name, int64_t data
 
 /* Takes the dataset at `path` (its column `column`, or -1 for a one-dimensional one) as the ids. */
 status_t source_set_id(struct source *source, const char *path, int64_t column)
+    __attribute__((warn_unused_result));
+
+/* "group/name". Owned by the caller. */
+status_t source_join(char **path, const char *group, const char *name) __attribute__((warn_unused_result));
+
+bool source_is_dataset(hid_t file, const char *path);
+bool source_is_group(hid_t file, const char *path);
+
+/* The ids of a file in whatever form: at `wanted` if that is given, else a dataset customer_id in the group
+ * that holds `beside`, else one at the root, else none. */
+status_t source_choose_id(struct source *source, const char *wanted, const char *beside)
+    __attribute__((warn_unused_result));
+
+/* A group that pandas wrote in fixed format (source_pandas.c). */
+bool source_is_pandas(hid_t file, const char *path);
+status_t source_recognise_pandas(struct source *source, const char *group, const char *id)
     __attribute__((warn_unused_result));
 
 /* Fills in datasets, columns and the id. `features` is a path or NULL; so is `id`. */

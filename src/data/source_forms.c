@@ -1,4 +1,4 @@
-/* The three forms of input, and how each is recognised. */
+/* The forms of input and how each is recognised; pandas has a file of its own. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +8,7 @@
 #include "data/h5.h"
 #include "data/source_build.h"
 
-static const char ID_NAME[] = "customer_id";
-
-static status_t join(char **path, const char *group, const char *name)
+status_t source_join(char **path, const char *group, const char *name)
 {
     const char *separator = group[strlen(group) - 1] == '/' ? "" : "/";
     if (asprintf(path, "%s%s%s", group, separator, name) < 0)
@@ -27,12 +25,12 @@ static H5I_type_t type_at(hid_t file, const char *path)
     return type;
 }
 
-static bool is_dataset(hid_t file, const char *path)
+bool source_is_dataset(hid_t file, const char *path)
 {
     return type_at(file, path) == H5I_DATASET;
 }
 
-static bool is_group(hid_t file, const char *path)
+bool source_is_group(hid_t file, const char *path)
 {
     return type_at(file, path) == H5I_GROUP;
 }
@@ -57,19 +55,6 @@ static status_t list_group(hid_t file, const char *path, struct texts *names)
     return status;
 }
 
-static bool is_pandas(hid_t file, const char *path)
-{
-    struct texts kind = {0};
-    bool found = false;
-    hid_t group = is_group(file, path) ? H5Gopen2(file, path, H5P_DEFAULT) : H5I_INVALID_HID;
-    if (group >= 0)
-        status_free(h5_read_text_attribute(group, "pandas_type", &kind, &found));
-    h5_close(group);
-    bool frame = found && kind.count == 1 && strcmp(kind.text[0], "frame") == 0;
-    texts_free(&kind);
-    return frame;
-}
-
 /* The first of a few usual places that exists, as a path owned by the caller; *path is NULL where none does.
  */
 static status_t find_id(struct source *source, const char *beside, char **path)
@@ -82,20 +67,20 @@ static status_t find_id(struct source *source, const char *beside, char **path)
     char *slash = strrchr(parent, '/');
     if (slash)
         slash[slash == parent ? 1 : 0] = '\0';
-    status = join(path, slash ? parent : "/", ID_NAME);
-    if (!status && !is_dataset(source->file, *path)) {
+    status = source_join(path, slash ? parent : "/", SOURCE_ID_NAME);
+    if (!status && !source_is_dataset(source->file, *path)) {
         free(*path);
         *path = NULL;
-        if (is_dataset(source->file, "/customer_id"))
+        if (source_is_dataset(source->file, "/customer_id"))
             status = memory_copy_text(path, "/customer_id");
     }
     free(parent);
     return status;
 }
 
-static status_t set_id(struct source *source, const char *wanted, const char *beside)
+status_t source_choose_id(struct source *source, const char *wanted, const char *beside)
 {
-    if (wanted && !is_dataset(source->file, wanted))
+    if (wanted && !source_is_dataset(source->file, wanted))
         return status_new(EXIT_BAD_DATA, "%s: input.id %s is no dataset in the file", source->path, wanted);
     if (wanted)
         return source_set_id(source, wanted, -1);
@@ -129,7 +114,7 @@ static status_t orient(struct source *source, const char *id, const struct texts
     status_t status = id ? memory_copy_text(&path, id) : find_id(source, dataset->path, &path);
     if (status)
         return status;
-    int64_t ids = path && is_dataset(source->file, path) ? length_of(source->file, path) : -1;
+    int64_t ids = path && source_is_dataset(source->file, path) ? length_of(source->file, path) : -1;
     free(path);
     bool names_fit = names->count == dataset->width;
     bool names_turned = names->count == dataset->rows && names->count > 0;
@@ -148,10 +133,13 @@ static status_t orient(struct source *source, const char *id, const struct texts
 static status_t name_columns(struct source *source, const struct texts *names)
 {
     const struct source_dataset *dataset = &source->dataset[0];
+    if (dataset->width > SOURCE_MOST_COLUMNS)
+        return status_new(EXIT_BAD_DATA, "%s: %s has %" PRId64 " columns; at most 2^20 can be used",
+                          source->path, dataset->path, dataset->width);
     if (names->count > 0 && names->count != dataset->width)
         return status_new(EXIT_BAD_DATA,
-                          "%s: attribute feature_names has %" PRId64 " names for %" PRId64 " features",
-                          dataset->path, names->count, dataset->width);
+                          "%s: %s: attribute feature_names has %" PRId64 " names for %" PRId64 " features",
+                          source->path, dataset->path, names->count, dataset->width);
     status_t status = STATUS_OK;
     for (int64_t c = 0; !status && c < dataset->width; c++) {
         char name[32];
@@ -181,7 +169,7 @@ static status_t recognise_matrix(struct source *source, const char *path, const 
     texts_free(&names);
     if (!status) {
         source->rows = source->dataset[0].rows;
-        status = set_id(source, id, path);
+        status = source_choose_id(source, id, path);
     }
     return status;
 }
@@ -194,14 +182,14 @@ static status_t add_member(struct source *source, const char *group, const char 
 {
     char *path = NULL;
     bool numeric = false;
-    status_t status = join(&path, group, name);
-    if (!status && is_group(source->file, path)) {
+    status_t status = source_join(&path, group, name);
+    if (!status && source_is_group(source->file, path)) {
         char *inner = NULL;
-        status = join(&inner, path, "data");
+        status = source_join(&inner, path, "data");
         free(path);
         path = inner;
     }
-    if (!status && is_dataset(source->file, path))
+    if (!status && source_is_dataset(source->file, path))
         status = source_add_dataset(source, path, true, &numeric);
     if (!status && !numeric)
         status = texts_append(&source->passed_over, name);
@@ -209,8 +197,8 @@ static status_t add_member(struct source *source, const char *group, const char 
         int64_t last = source->dataset_count - 1;
         int64_t rows = source->dataset[last].rows;
         if (source->column_count > 0 && rows != source->rows)
-            status = status_new(EXIT_BAD_DATA, "%s has %" PRId64 " rows but %s has %" PRId64, path, rows,
-                                source->dataset[0].path, source->rows);
+            status = status_new(EXIT_BAD_DATA, "%s: %s has %" PRId64 " rows but %s has %" PRId64,
+                                source->path, path, rows, source->dataset[0].path, source->rows);
         source->rows = rows;
         if (!status)
             status = source_add_column(source, name, last, 0);
@@ -222,18 +210,18 @@ static status_t add_member(struct source *source, const char *group, const char 
 static status_t columns_id(struct source *source, const char *group, const char *id)
 {
     if (id)
-        return set_id(source, id, group);
+        return source_choose_id(source, id, group);
     char *path = NULL;
     char *inner = NULL;
-    status_t status = join(&path, group, ID_NAME);
+    status_t status = source_join(&path, group, SOURCE_ID_NAME);
     if (!status)
-        status = join(&inner, path, "data");
-    if (!status && is_dataset(source->file, path))
+        status = source_join(&inner, path, "data");
+    if (!status && source_is_dataset(source->file, path))
         status = source_set_id(source, path, -1);
-    else if (!status && is_dataset(source->file, inner))
+    else if (!status && source_is_dataset(source->file, inner))
         status = source_set_id(source, inner, -1);
     else if (!status)
-        status = set_id(source, NULL, group);
+        status = source_choose_id(source, NULL, group);
     free(inner);
     free(path);
     return status;
@@ -242,7 +230,7 @@ static status_t columns_id(struct source *source, const char *group, const char 
 static bool is_id_member(const char *group, const char *name, const char *id)
 {
     if (!id)
-        return strcmp(name, ID_NAME) == 0;
+        return strcmp(name, SOURCE_ID_NAME) == 0;
     size_t length = strlen(group);
     if (strncmp(id, group, length) != 0 || id[length] != '/')
         return false;
@@ -266,161 +254,15 @@ static status_t recognise_columns(struct source *source, const char *group, cons
     return status;
 }
 
-/* ---- pandas
- * ---------------------------------------------------------------------------------------------------- */
-
-struct frame {
-    const char *group;
-    struct texts order; /* the frame's columns, in its order */
-    int64_t *dataset;   /* of each; -1 where it holds no numbers */
-    int64_t *index;
-};
-
-/* A block of columns of one type: its names and its values. Blocks of dates keep their unit in an attribute.
- */
-static status_t add_frame_block(struct source *source, struct frame *frame, int64_t number)
-{
-    char name[64];
-    char *items = NULL;
-    char *values = NULL;
-    struct texts names = {0};
-    struct texts value_type = {0};
-    bool dates = false;
-    bool numeric = false;
-    snprintf(name, sizeof name, "block%" PRId64 "_items", number);
-    status_t status = join(&items, frame->group, name);
-    snprintf(name, sizeof name, "block%" PRId64 "_values", number);
-    if (!status)
-        status = join(&values, frame->group, name);
-    hid_t dataset = status ? H5I_INVALID_HID : H5Dopen2(source->file, items, H5P_DEFAULT);
-    if (!status && dataset < 0)
-        status = h5_failure(EXIT_NO_INPUT, "%s cannot be opened", items);
-    if (!status)
-        status = h5_read_text_dataset(dataset, items, &names);
-    h5_close(dataset);
-    dataset = status ? H5I_INVALID_HID : H5Dopen2(source->file, values, H5P_DEFAULT);
-    if (!status)
-        status = h5_read_text_attribute(dataset, "value_type", &value_type, &dates);
-    h5_close(dataset);
-    if (!status && !dates)
-        status = source_add_dataset(source, values, false, &numeric);
-    if (!status && numeric && source->dataset[source->dataset_count - 1].width != names.count)
-        status = status_new(EXIT_BAD_DATA, "%s: %" PRId64 " names for %" PRId64 " columns", values,
-                            names.count, source->dataset[source->dataset_count - 1].width);
-    for (int64_t i = 0; !status && i < names.count; i++) {
-        int64_t place = texts_find(&frame->order, names.text[i]);
-        if (place < 0) {
-            status = status_new(EXIT_BAD_DATA, "%s: column %s is not in axis0", items, names.text[i]);
-        } else if (numeric) {
-            frame->dataset[place] = source->dataset_count - 1;
-            frame->index[place] = i;
-        }
-    }
-    texts_free(&value_type);
-    texts_free(&names);
-    free(values);
-    free(items);
-    return status;
-}
-
-static status_t frame_order(struct source *source, struct frame *frame)
-{
-    char *path = NULL;
-    status_t status = join(&path, frame->group, "axis0");
-    hid_t dataset = status ? H5I_INVALID_HID : H5Dopen2(source->file, path, H5P_DEFAULT);
-    if (!status && dataset < 0)
-        status = h5_failure(EXIT_NO_INPUT, "%s cannot be opened", path);
-    if (!status)
-        status = h5_read_text_dataset(dataset, path, &frame->order);
-    h5_close(dataset);
-    free(path);
-    if (!status)
-        status = memory_new(&frame->dataset, frame->order.count, sizeof *frame->dataset, "a frame's columns");
-    if (!status)
-        status = memory_new(&frame->index, frame->order.count, sizeof *frame->index, "a frame's columns");
-    for (int64_t c = 0; !status && c < frame->order.count; c++)
-        frame->dataset[c] = -1;
-    return status;
-}
-
-/* The ids: `input.id`, a column customer_id, or the frame's index. */
-static status_t frame_id(struct source *source, const struct frame *frame, const char *id)
-{
-    if (id)
-        return set_id(source, id, frame->group);
-    int64_t place = texts_find(&frame->order, ID_NAME);
-    if (place >= 0 && frame->dataset[place] >= 0)
-        return source_set_id(source, source->dataset[frame->dataset[place]].path, frame->index[place]);
-    if (place >= 0)
-        return status_new(EXIT_BAD_DATA,
-                          "%s: pandas keeps a text column as Python objects that only Python can read; make "
-                          "customer_id the frame's index before to_hdf",
-                          source->path);
-    char *path = NULL;
-    status_t status = join(&path, frame->group, "axis1");
-    if (!status && is_dataset(source->file, path))
-        status = source_set_id(source, path, -1);
-    free(path);
-    return status;
-}
-
-static status_t frame_columns(struct source *source, const struct frame *frame)
-{
-    status_t status = STATUS_OK;
-    for (int64_t c = 0; !status && c < frame->order.count; c++) {
-        const char *name = frame->order.text[c];
-        if (strcmp(name, ID_NAME) == 0)
-            continue;
-        if (frame->dataset[c] < 0)
-            status = texts_append(&source->passed_over, name);
-        else
-            status = source_add_column(source, name, frame->dataset[c], frame->index[c]);
-    }
-    for (int64_t i = 0; !status && i < source->dataset_count; i++) {
-        if (source->dataset[i].rows != source->dataset[0].rows)
-            status = status_new(EXIT_BAD_DATA, "%s and %s have different numbers of rows",
-                                source->dataset[0].path, source->dataset[i].path);
-    }
-    if (!status && source->dataset_count > 0)
-        source->rows = source->dataset[0].rows;
-    return status;
-}
-
-static status_t recognise_pandas(struct source *source, const char *group, const char *id)
-{
-    source->form = "pandas";
-    struct frame frame = {.group = group};
-    status_t status = frame_order(source, &frame);
-    for (int64_t number = 0; !status; number++) {
-        char name[64];
-        char *path = NULL;
-        snprintf(name, sizeof name, "block%" PRId64 "_values", number);
-        status = join(&path, group, name);
-        bool there = !status && source_exists(source->file, path);
-        free(path);
-        if (!there)
-            break;
-        status = add_frame_block(source, &frame, number);
-    }
-    if (!status)
-        status = frame_columns(source, &frame);
-    if (!status && source->column_count > 0)
-        status = frame_id(source, &frame, id);
-    texts_free(&frame.order);
-    free(frame.dataset);
-    free(frame.index);
-    return status;
-}
-
 /* ---- which
  * ---------------------------------------------------------------------------------------------------------
  */
 
 static status_t recognise_path(struct source *source, const char *path, const char *id)
 {
-    if (is_pandas(source->file, path))
-        return recognise_pandas(source, path, id);
-    if (is_group(source->file, path))
+    if (source_is_pandas(source->file, path))
+        return source_recognise_pandas(source, path, id);
+    if (source_is_group(source->file, path))
         return recognise_columns(source, path, id);
     return recognise_matrix(source, path, id);
 }
@@ -435,7 +277,7 @@ static status_t find_unusual(struct source *source, char *found, size_t size)
     for (int64_t i = 0; !status && i < members.count; i++) {
         char path[1100];
         snprintf(path, sizeof path, "/%s", members.text[i]);
-        if (is_pandas(source->file, path)) {
+        if (source_is_pandas(source->file, path)) {
             frames++;
             snprintf(found, size, "%s", path);
         }
