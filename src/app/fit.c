@@ -348,11 +348,6 @@ static status_t run(struct fit *fit)
     return status;
 }
 
-double fit_explained(const struct fit *fit)
-{
-    return fit->kmeans.total_squares > 0 ? 1.0 - fit->kmeans.inertia / fit->kmeans.total_squares : 0.0;
-}
-
 static void close_all(struct fit *fit)
 {
     if (fit->comm->rank == 0)

@@ -39,9 +39,6 @@ struct fit {
     int64_t peak_memory;  /* of the hungriest rank, bytes */
 };
 
-/* The share of all customers' squared distances to their mean that the segments explain. */
-double fit_explained(const struct fit *fit);
-
 /* Results, summary and segments under temporary names, then in place. Collective. */
 status_t fit_write(struct fit *fit) __attribute__((warn_unused_result));
 

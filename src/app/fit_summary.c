@@ -108,7 +108,7 @@ static json_t *summary(const struct fit *fit)
     json_t *learning =
         json_pack("{s:o, s:f, s:f, s:b, s:I, s:I, s:I, s:o}", "inertia", number(kmeans->inertia),
                   "inertia_per_customer", kmeans->inertia / (double)fit->survey.customers,
-                  "explained_variance", fit_explained(fit), "converged", (int)kmeans->converged,
+                  "explained_variance", kmeans_explained(kmeans), "converged", (int)kmeans->converged,
                   "mini_batches", (json_int_t)kmeans->batches, "passes", (json_int_t)kmeans->passes,
                   "best_restart", (json_int_t)kmeans->best_restart, "restart_inertia", restarts(kmeans));
     json_t *job = json_pack("{s:I, s:s, s:f, s:I, s:o}", "ranks", (json_int_t)fit->comm->size, "hosts",

@@ -132,7 +132,7 @@ void fit_print_segments(const struct fit *fit)
     printf("\n%s customers in %" PRId64 " segments, by %" PRId64
            " features; the segments explain %.0f %% of the "
            "variance\n\n",
-           count, fit->kmeans.k, fit->preparation.count, 100 * fit_explained(fit));
+           count, fit->kmeans.k, fit->preparation.count, 100 * kmeans_explained(&fit->kmeans));
     printf("%7s %14s %7s  %s\n", "segment", "customers", "share",
            "what sets it apart (mean against all customers')");
     for (int64_t h = 0; h < fit->profile.k; h++) {

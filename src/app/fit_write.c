@@ -63,7 +63,7 @@ static void describe_job(const struct fit *fit, struct attribute_list *list)
     add_whole(list, "customers", fit->source.rows);
     add_whole(list, "customers_used", fit->survey.customers);
     add_real(list, "inertia", fit->kmeans.inertia);
-    add_real(list, "explained_variance", fit_explained(fit));
+    add_real(list, "explained_variance", kmeans_explained(&fit->kmeans));
 }
 
 static status_t write_content(struct fit *fit, struct results_file *results)

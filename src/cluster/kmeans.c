@@ -326,6 +326,11 @@ status_t kmeans_run(const struct customers *customers, const struct preparation 
     return status;
 }
 
+double kmeans_explained(const struct kmeans_result *result)
+{
+    return result->total_squares > 0 ? 1.0 - result->inertia / result->total_squares : 0.0;
+}
+
 void kmeans_free(struct kmeans_result *result)
 {
     free(result->centroid);

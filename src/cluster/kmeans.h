@@ -43,6 +43,9 @@ struct kmeans_result {
 status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,
                     const struct kmeans_settings *settings, struct kmeans_result *result)
     __attribute__((warn_unused_result));
+/* The share of the customers' squared distances to their mean that the segments explain. Local. */
+double kmeans_explained(const struct kmeans_result *result);
+
 void kmeans_free(struct kmeans_result *result);
 
 #endif

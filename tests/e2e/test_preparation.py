@@ -161,7 +161,7 @@ def test_constant_and_empty_columns_are_dropped_with_a_word(tmp_path, clip):
     kept = ["a", "b"] if clip else ["a", "rare", "b"]
     assert [name.decode() for name in results.model["feature_names"]] == kept
     for name in set(names) - set(kept):
-        assert sum(f" {name} " in line for line in results.stderr.splitlines()) == 1, results.stderr
+        assert sum(line.startswith(f"lohko: {name} ") for line in results.stderr.splitlines()) == 1, results.stderr
     # They are described all the same.
     assert results.mean.shape == (4, 6) and np.all(results.mean[:, 1] == 7.25) and np.isnan(results.mean[:, 2]).all()
     oracle.check_assignments(results, oracle.prepare(results.model, names, values))
