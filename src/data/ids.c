@@ -11,8 +11,9 @@
 #include "data/h5.h"
 
 enum { SLAB_ROWS = 1 << 16, NAMED = 5, ID_TEXT_SIZE = 64 };
-/* Memory of one round of the exchange on a rank, both sides together. */
-static const int64_t ROUND_BYTES = INT64_C(64) << 20;
+/* Memory that one round of the exchange may take on a rank, both sides together, even where the customers
+ * themselves will take less. */
+static const int64_t LEAST_ROUND_BYTES = INT64_C(64) << 20;
 
 struct key {
     uint64_t high;
@@ -324,10 +325,13 @@ static status_t leave_out_repeats(struct exchange *exchange)
     return status;
 }
 
+/* The prepared customers are not in memory yet: a round may take what they will. */
 static int64_t rounds_needed(const struct table *table)
 {
     int64_t share = table->partition.rows / table->comm->size + BLOCK_ROWS;
-    return share * 2 * (int64_t)sizeof(struct key) / ROUND_BYTES + 1;
+    int64_t later = share * table->features * (int64_t)sizeof(float);
+    int64_t allowed = later > LEAST_ROUND_BYTES ? later : LEAST_ROUND_BYTES;
+    return share * 2 * (int64_t)sizeof(struct key) / allowed + 1;
 }
 
 status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *left_out)

@@ -7,16 +7,27 @@
 #include "core/memory.h"
 
 /* Counters in all: more narrow the intervals faster, fewer stay in cache. */
-enum { COUNTERS = 1 << 19, MOST_BINS = 1 << 14, FEWEST_BINS = 1 << 8 };
+enum { COUNTERS = 1 << 20, MOST_BINS = 1 << 14, FEWEST_BINS = 1 << 6 };
+/* When the open intervals hold no more values than this, over all ranks, they are kept and searched in
+ * memory. */
+enum { MOST_KEPT = 1 << 22 };
 
 static const uint64_t SIGN = UINT64_C(1) << 63;
 
-/* The interval that still holds the wanted value, in keys: integers in the order of the values. */
+/* The interval that still holds the wanted value, in keys: integers in the order of the values. Closed when
+ * it is a single key. */
 struct interval {
     uint64_t low;
-    uint64_t high; /* inclusive */
-    int64_t below; /* values under the interval */
-    int shift;     /* a bin is 2^shift keys wide */
+    uint64_t high;  /* inclusive */
+    int64_t below;  /* values under the interval */
+    int64_t inside; /* values in it */
+    int shift;      /* a bin is 2^shift keys wide */
+};
+
+/* A value in an open interval, kept on the rank that has it. */
+struct kept {
+    double value;
+    int64_t request;
 };
 
 struct search {
@@ -29,8 +40,11 @@ struct search {
     struct interval *interval;
     int64_t bins;
     int64_t *counter; /* count x bins */
-    int64_t *at_most; /* of the last walk: values <= the answer */
-    double *above;    /* of the last walk: the smallest value > the answer */
+    double *above;    /* the smallest value above the interval, later above the answer */
+    struct kept *kept;
+    int64_t kept_count;
+    int64_t kept_capacity;
+    status_t failure;
 };
 
 uint64_t select_bits(double value)
@@ -77,8 +91,8 @@ static void search_close(struct search *search)
     free(search->first);
     free(search->interval);
     free(search->counter);
-    free(search->at_most);
     free(search->above);
+    free(search->kept);
 }
 
 static int64_t cell(const struct search *search, int64_t column, int32_t group)
@@ -113,6 +127,8 @@ static void index_requests(struct search *search, const uint64_t *bits_used)
         int unused = search->unused[search->request[i].column];
         search->interval[i].low = key_of(search->request[i].low, unused);
         search->interval[i].high = key_of(search->request[i].high, unused);
+        search->interval[i].inside = search->request[i].count;
+        search->above[i] = (double)INFINITY;
     }
 }
 
@@ -131,8 +147,6 @@ static status_t search_open(struct search *search, const uint64_t *bits_used)
     if (!status)
         status =
             memory_new(&search->counter, search->count * search->bins, sizeof *search->counter, "selection");
-    if (!status)
-        status = memory_new(&search->at_most, search->count, sizeof *search->at_most, "selection");
     if (!status)
         status = memory_new(&search->above, search->count, sizeof *search->above, "selection");
     if (!status)
@@ -174,32 +188,53 @@ static status_t count_block(void *context, const struct raw_block *block)
     return STATUS_OK;
 }
 
-static inline void look_beyond(struct search *search, int64_t r, double value)
+static void keep(struct search *search, int64_t r, double value)
 {
-    if (value <= search->request[r].value)
-        search->at_most[r]++;
-    else if (value < search->above[r])
-        search->above[r] = value;
+    if (search->kept_count == search->kept_capacity) {
+        int64_t capacity = 2 * search->kept_capacity + 1024;
+        struct kept *grown = realloc(search->kept, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            search->failure =
+                status_first(search->failure, status_of_allocation(NULL, 1, "values near quantiles"));
+            return;
+        }
+        search->kept = grown;
+        search->kept_capacity = capacity;
+    }
+    search->kept[search->kept_count++] = (struct kept){value, r};
 }
 
-static status_t look_block(void *context, const struct raw_block *block)
+static inline void keep_if_open(struct search *search, int64_t r, double value)
 {
-    for_each_value(context, block, look_beyond);
-    return STATUS_OK;
+    const struct interval *interval = &search->interval[r];
+    uint64_t key = key_of(value, search->unused[search->request[r].column]);
+    if (key > interval->high)
+        search->above[r] = value < search->above[r] ? value : search->above[r];
+    else if (key >= interval->low && interval->low < interval->high)
+        keep(search, r, value);
 }
 
-/* Sets the bins of every open interval; returns how many are open. */
+static status_t keep_block(void *context, const struct raw_block *block)
+{
+    struct search *search = context;
+    for_each_value(search, block, keep_if_open);
+    status_t failure = search->failure;
+    search->failure = STATUS_OK;
+    return failure;
+}
+
+/* Sets the bins of every open interval; returns how many values the open ones hold. */
 static int64_t cut_intervals(struct search *search)
 {
-    int64_t open = 0;
+    int64_t held = 0;
     for (int64_t r = 0; r < search->count; r++) {
         struct interval *interval = &search->interval[r];
         interval->shift = 0;
         while ((interval->high - interval->low) >> interval->shift >= (uint64_t)search->bins)
             interval->shift++;
-        open += interval->low < interval->high;
+        held += interval->low < interval->high ? interval->inside : 0;
     }
-    return open;
+    return held;
 }
 
 static void narrow_intervals(struct search *search)
@@ -216,26 +251,60 @@ static void narrow_intervals(struct search *search)
         interval->low += (uint64_t)bin << interval->shift;
         if (interval->high - interval->low > width)
             interval->high = interval->low + width;
+        interval->inside = counter[bin];
     }
 }
 
-static status_t find_next(struct search *search)
+/* One round of counting and narrowing, over the file or over what is kept. */
+static status_t count_and_narrow(struct search *search, bool in_memory)
+{
+    struct comm *comm = search->table->comm;
+    int64_t counters = search->count * search->bins;
+    memset(search->counter, 0, (size_t)counters * sizeof *search->counter);
+    status_t status = STATUS_OK;
+    if (in_memory) {
+        for (int64_t i = 0; i < search->kept_count; i++)
+            count_into_bin(search, search->kept[i].request, search->kept[i].value);
+    } else {
+        status = table_walk(search->table, count_block, search);
+    }
+    if (!status)
+        status = comm_sum_i64(comm, search->counter, counters);
+    if (!status)
+        narrow_intervals(search);
+    return status;
+}
+
+/* Whether the value after the answer may be a larger one: then it must be looked for. */
+static bool ends_its_ties(const struct search *search, int64_t r)
+{
+    const struct select_request *request = &search->request[r];
+    const struct interval *interval = &search->interval[r];
+    return request->rank + 1 < request->count && request->rank + 1 >= interval->below + interval->inside;
+}
+
+static bool needs_another_walk(const struct search *search)
 {
     for (int64_t r = 0; r < search->count; r++) {
-        struct select_request *request = &search->request[r];
-        request->value = value_of(search->interval[r].low, search->unused[request->column]);
-        search->above[r] = (double)INFINITY;
+        if (search->interval[r].low < search->interval[r].high || ends_its_ties(search, r))
+            return true;
     }
-    status_t status = table_walk(search->table, look_block, search);
-    if (!status)
-        status = comm_sum_i64(search->table->comm, search->at_most, search->count);
-    if (!status)
-        status = comm_min_f64(search->table->comm, search->above, search->count);
-    for (int64_t r = 0; !status && r < search->count; r++) {
-        struct select_request *request = &search->request[r];
-        bool within = search->at_most[r] > request->rank + 1 || request->rank + 1 >= request->count;
-        request->next = within ? request->value : search->above[r];
+    return false;
+}
+
+static status_t answer(struct search *search)
+{
+    for (int64_t r = 0; r < search->count; r++)
+        search->request[r].value =
+            value_of(search->interval[r].low, search->unused[search->request[r].column]);
+    for (int64_t i = 0; i < search->kept_count; i++) {
+        const struct kept *kept = &search->kept[i];
+        if (kept->value > search->request[kept->request].value && kept->value < search->above[kept->request])
+            search->above[kept->request] = kept->value;
     }
+    status_t status = comm_min_f64(search->table->comm, search->above, search->count);
+    for (int64_t r = 0; !status && r < search->count; r++)
+        search->request[r].next = ends_its_ties(search, r) ? search->above[r] : search->request[r].value;
     return status;
 }
 
@@ -246,16 +315,14 @@ status_t select_run(struct table *table, const struct select_groups *groups, con
         return STATUS_OK;
     struct search search = {.table = table, .groups = groups, .request = requests, .count = count};
     status_t status = comm_agree(table->comm, search_open(&search, bits_used));
-    while (!status && cut_intervals(&search) > 0) {
-        memset(search.counter, 0, (size_t)(count * search.bins) * sizeof *search.counter);
-        status = table_walk(table, count_block, &search);
-        if (!status)
-            status = comm_sum_i64(table->comm, search.counter, count * search.bins);
-        if (!status)
-            narrow_intervals(&search);
-    }
+    while (!status && cut_intervals(&search) > MOST_KEPT)
+        status = count_and_narrow(&search, false);
+    if (!status && needs_another_walk(&search))
+        status = table_walk(table, keep_block, &search);
+    while (!status && cut_intervals(&search) > 0)
+        status = count_and_narrow(&search, true);
     if (!status)
-        status = find_next(&search);
+        status = answer(&search);
     search_close(&search);
     return status;
 }
