@@ -72,10 +72,10 @@ static status_t advance_all(struct polish *polish, int64_t *learning, double *lo
     *learning = 0;
     for (int64_t m = 0; !status && m < polish->panel->count; m++) {
         struct model *model = &polish->panel->model[m];
-        if (!model->learning)
-            continue;
         double inertia = model->inertia / (double)polish->panel->passed;
         *lowest = *lowest <= 0 || inertia < *lowest ? inertia : *lowest;
+        if (!model->learning)
+            continue;
         status = advance(polish, m);
         model->learning = polish->stage[m] != DONE;
         *learning += model->learning;

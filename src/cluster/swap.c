@@ -155,16 +155,41 @@ static status_t make_variants(struct search *search, int64_t round, int64_t move
     return status;
 }
 
-/* Lloyd's passes of the models [first, count) until each has settled; their last pass measures them. */
+/* What a variant's passes have shown so far. */
+struct variant {
+    bool still;     /* its last move was within the bound: one more pass measures it */
+    double inertia; /* of the pass before */
+};
+
+/* Whether a variant is unlikely to get below the incumbent: not within SWAP_HORIZON more falls like its last
+ * one. */
+static bool is_hopeless(const struct search *search, const struct model *model, const struct variant *variant)
+{
+    double fall = variant->inertia - model->inertia;
+    double excess = model->inertia - search->panel.model[0].inertia;
+    return variant->inertia > 0 && excess > SWAP_HORIZON * fall;
+}
+
+/* One model after a pass; returns whether it goes on. */
+static bool goes_on(struct search *search, struct model *model, struct variant *variant, bool is_incumbent,
+                    bool last)
+{
+    if (variant->still || (!is_incumbent && is_hopeless(search, model, variant)))
+        return false;
+    variant->inertia = model->inertia;
+    variant->still = panel_move(&search->panel, model) <= search->bound || last;
+    return true;
+}
+
+/* Lloyd's passes of the models [first, count) until each has settled, and is measured, or is given up: then
+ * its inertia is that of its last pass, above the incumbent's. */
 static status_t settle(struct search *search, int64_t first)
 {
     struct panel *panel = &search->panel;
-    bool still[SWAP_VARIANTS + 1] = {false};
-    int64_t learning = 0;
-    for (int64_t m = 0; m < panel->count; m++) {
+    struct variant variant[SWAP_VARIANTS + 1] = {{false, 0.0}};
+    int64_t learning = panel->count - first;
+    for (int64_t m = 0; m < panel->count; m++)
         panel->model[m].learning = m >= first;
-        learning += m >= first;
-    }
     status_t status = STATUS_OK;
     for (int64_t pass = 0; !status && learning > 0; pass++) {
         status = panel_pass(panel, search->chosen, search->chosen_count);
@@ -172,13 +197,8 @@ static status_t settle(struct search *search, int64_t first)
             struct model *model = &panel->model[m];
             if (!model->learning)
                 continue;
-            if (still[m]) {
-                model->learning = false;
-                learning--;
-                continue;
-            }
-            double moved = panel_move(panel, model);
-            still[m] = moved <= search->bound || pass >= SWAP_PASSES;
+            model->learning = goes_on(search, model, &variant[m], m == 0, pass >= SWAP_PASSES);
+            learning -= !model->learning;
         }
     }
     return status;
@@ -250,9 +270,9 @@ status_t swap_improve(const struct customers *customers, const struct preparatio
     status_t status = search_open(&search, preparation, batch);
     if (!status) {
         memcpy(search.panel.model[0].centroid, centroid, size);
-        for (int64_t m = 1; m < search.panel.count; m++)
-            memcpy(search.panel.model[m].centroid, centroid, size);
+        search.panel.count = 1;
         status = settle(&search, 0);
+        search.panel.count = 1 + SWAP_VARIANTS;
     }
     int patience = SWAP_PATIENCE;
     for (int64_t round = 0; !status && patience > 0 && round < SWAP_ROUNDS; round++) {

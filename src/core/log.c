@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,9 +19,23 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+/* mpirun passes a rank's stderr on through a pipe; whether a person watches is seen at the launcher, our
+ * parent. */
+static bool launcher_has_terminal(void)
+{
+    char path[64];
+    char target[64] = "";
+    snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)getppid());
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    bool under_launcher = getenv("OMPI_COMM_WORLD_RANK") != NULL;
+    return under_launcher && length > 0 && strncmp(target, "/dev/pts/", 9) == 0;
+}
+
 void log_open(struct log *log, int rank, enum log_level level)
 {
-    *log = (struct log){.level = level, .speaks = rank == 0, .terminal = isatty(STDERR_FILENO) == 1};
+    *log = (struct log){.level = level,
+                        .speaks = rank == 0,
+                        .terminal = isatty(STDERR_FILENO) == 1 || launcher_has_terminal()};
     log->begun = now();
 }
 
