@@ -10,8 +10,7 @@
 #include "assess/describe.h"
 #include "core/memory.h"
 
-/* ---- command line and config
- * -------------------------------------------------------------------------------------- */
+/* ---- command line and config ---- */
 
 struct invocation {
     const char *config_path;
@@ -81,7 +80,6 @@ static status_t share_config(struct fit *fit, const struct invocation *invocatio
             status = config_echo(&fit->config, &fit->echo);
         if (!status && notes)
             show_notes(&fit->log, notes);
-        free(notes);
     }
     status = comm_agree(comm, status);
     int64_t size = fit->echo ? (int64_t)strlen(fit->echo) + 1 : 0;
@@ -96,14 +94,11 @@ static status_t share_config(struct fit *fit, const struct invocation *invocatio
         status = comm_broadcast(comm, fit->echo, size);
     if (!status && comm->rank != 0)
         status = config_parse(invocation->config_path, fit->echo, size - 1, 0, NULL, &fit->config, &notes);
-    if (comm->rank != 0)
-        free(notes);
+    free(notes); /* there are none from an echo */
     return comm_agree(comm, status);
 }
 
-/* ---- columns
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- columns ---- */
 
 static status_t find_column(const struct source *source, const char *option, const char *name,
                             int64_t *column)
@@ -189,9 +184,7 @@ static status_t open_table(struct fit *fit)
     return status;
 }
 
-/* ---- memory
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ---- */
 
 /* What the largest share needs beside the program itself: prepared customers, labels, one slab and block of
  * the file. */
@@ -227,9 +220,7 @@ static status_t check_memory(struct fit *fit)
     return status;
 }
 
-/* ---- stages
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- stages ---- */
 
 static status_t map_settings(const struct fit *fit, struct prepare_settings *settings)
 {

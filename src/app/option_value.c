@@ -9,9 +9,8 @@
 status_t value_set_text(struct option_value *value, const char *text, size_t length, bool quoted)
 {
     char *copy = calloc(length + 1, 1);
-    status_t status = status_of_allocation(copy, length + 1, "a configuration value");
-    if (status)
-        return status;
+    if (!copy)
+        return status_of_allocation(NULL, length + 1, "a configuration value");
     memcpy(copy, text, length);
     value->kind = VALUE_SCALAR;
     value->text = copy;

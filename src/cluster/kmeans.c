@@ -142,8 +142,7 @@ static status_t improve_best(struct polish *polish, struct kmeans_result *result
     return status;
 }
 
-/* ---- the result
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the result ---- */
 
 struct rank_key {
     const double *centroid;

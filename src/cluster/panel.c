@@ -107,7 +107,7 @@ static void pass_block(void *context, const struct block *block)
     struct pass *pass = context;
     struct panel *panel = pass->panel;
     int64_t features = panel->customers->features;
-    for (int t = 0; t < BLOCK_TILES; t++) {
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
         tile_norms(block->tiles + t * features * TILE_ROWS, features, pass->norm + t * TILE_ROWS);
         pass->customers += TILE_ROWS - __builtin_popcount(block->left_out[t]);
     }
@@ -118,7 +118,7 @@ static void pass_block(void *context, const struct block *block)
         struct model *model = &panel->model[m];
         if (!model->learning)
             continue;
-        for (int t = 0; t < tiles; t++) {
+        for (int64_t t = 0; t < tiles; t++) {
             const float *tile = block->tiles + t * features * TILE_ROWS;
             int32_t label[TILE_ROWS];
             panel->undecided +=
@@ -257,7 +257,7 @@ static void label_block(void *context, const struct block *block)
 {
     struct labelling *labelling = context;
     int64_t features = labelling->centroids->features;
-    for (int t = 0; t < BLOCK_TILES; t++) {
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
         const float *tile = block->tiles + t * features * TILE_ROWS;
         float norm[TILE_ROWS];
         tile_norms(tile, features, norm);

@@ -58,7 +58,7 @@ static void offer(struct hunt *hunt, struct far far, const float *tile, int lane
 static void hunt_block(void *context, const struct block *block)
 {
     struct hunt *hunt = context;
-    for (int t = 0; t < BLOCK_TILES; t++) {
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
         const float *tile = block->tiles + t * hunt->centroids.features * TILE_ROWS;
         struct tile_two two;
         tile_nearest_two(tile, &hunt->centroids, &two);

@@ -26,7 +26,7 @@ void score_blocks(void *context, int64_t first, int64_t count, const struct assi
     int64_t features = score->centroids.features;
     for (int64_t b = 0; b < count; b++) {
         struct block block = customers_block(score->customers, first + b);
-        for (int t = 0; t < BLOCK_TILES; t++) {
+        for (int64_t t = 0; t < BLOCK_TILES; t++) {
             struct tile_two two;
             tile_nearest_two(block.tiles + t * features * TILE_ROWS, &score->centroids, &two);
             for (int lane = 0; lane < TILE_ROWS; lane++)

@@ -162,7 +162,7 @@ static void approach_block(void *context, const struct block *block)
                                    .features = d,
                                    .centroid = sampling->candidates.point + sampling->fresh * d};
     double sum = 0.0;
-    for (int t = 0; t < BLOCK_TILES; t++) {
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
         struct tile_two two;
         float *distance = sampling->distance + block->local * BLOCK_ROWS + t * TILE_ROWS;
         tile_nearest_two(block->tiles + t * d * TILE_ROWS, &fresh, &two);

@@ -38,7 +38,7 @@ static void measure_block(void *context, const struct block *block)
 {
     struct search *search = context;
     double potential = 0.0;
-    for (int t = 0; t < BLOCK_TILES; t++) {
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
         struct tile_two two;
         tile_nearest_two(block->tiles + t * search->features * TILE_ROWS, &search->incumbent, &two);
         for (int lane = 0; lane < TILE_ROWS; lane++) {
@@ -86,7 +86,7 @@ static void draw_block(void *context, const struct block *block)
 {
     struct search *search = context;
     double mark = search->wanted_mark;
-    for (int t = 0; t < BLOCK_TILES && !search->found; t++) {
+    for (int64_t t = 0; t < BLOCK_TILES && !search->found; t++) {
         const float *tile = block->tiles + t * search->features * TILE_ROWS;
         struct tile_two two;
         tile_nearest_two(tile, &search->incumbent, &two);

@@ -254,12 +254,10 @@ status_t comm_hosts(struct comm *comm, char **hosts)
     if (!status)
         status = memory_new(hosts, bytes + 1, 1, "host names");
     const char *previous = "";
+    int64_t used = 0;
     for (const char *at = all; !status && at < (const char *)all + bytes; at += sizeof name) {
-        if (strcmp(at, previous) != 0) {
-            if (previous[0] != '\0')
-                strcat(*hosts, ",");
-            strcat(*hosts, at);
-        }
+        if (strcmp(at, previous) != 0)
+            used += snprintf(*hosts + used, (size_t)(bytes + 1 - used), "%s%s", used > 0 ? "," : "", at);
         previous = at;
     }
     free(all);

@@ -1,5 +1,6 @@
 #include "core/memory.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,15 @@ status_t memory_copy_text(char **out, const char *text)
     return status_of_allocation(*out, strlen(text) + 1, "text");
 }
 
+/* The number that `text` begins with, or -1 ("max" in a control group). */
+static int64_t parse_number(const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    return end == text || errno != 0 || value < 0 ? -1 : (int64_t)value;
+}
+
 static int64_t read_number(const char *path, const char *label)
 {
     FILE *file = fopen(path, "r");
@@ -41,8 +51,8 @@ static int64_t read_number(const char *path, const char *label)
     char line[256];
     int64_t value = -1;
     while (value < 0 && fgets(line, sizeof line, file)) {
-        if (strncmp(line, label, strlen(label)) == 0 && sscanf(line + strlen(label), "%" SCNd64, &value) != 1)
-            value = -1;
+        if (strncmp(line, label, strlen(label)) == 0)
+            value = parse_number(line + strlen(label));
     }
     if (fclose(file) != 0)
         return -1;

@@ -8,8 +8,7 @@
 #include "data/h5.h"
 #include "data/survey.h"
 
-/* ---- small datasets
- * ----------------------------------------------------------------------------------------------- */
+/* ---- small datasets ---- */
 
 struct dataset {
     const char *name;
@@ -70,8 +69,7 @@ static status_t write_names(hid_t file, const char *name, const char *const *tex
     return status;
 }
 
-/* ---- /segments and /model
- * ----------------------------------------------------------------------------------------- */
+/* ---- /segments and /model ---- */
 
 /* The names of all columns of the table, then those of the prepared features; the array is the caller's to
  * free. */
@@ -226,8 +224,7 @@ status_t results_write_content(struct results_file *results, const struct result
     return status;
 }
 
-/* ---- the file
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 status_t results_create(struct results_file *results, const char *path)
 {

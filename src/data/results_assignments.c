@@ -6,7 +6,9 @@
 #include "data/ids.h"
 #include "data/results.h"
 
-enum { PIECE_BLOCKS = 256 };
+/* A piece of a rank: small beside a share, large for a disk. */
+static const int64_t PIECE_BLOCKS = 256;
+static const int64_t PIECE_ROWS = INT64_C(256) * BLOCK_ROWS;
 
 enum { FIELDS = 4 };
 
@@ -32,7 +34,7 @@ struct collecting {
 
 static void *field_memory(const struct collecting *collecting, int field)
 {
-    return collecting->memory + (size_t)field * PIECE_BLOCKS * BLOCK_ROWS * sizeof(int32_t);
+    return collecting->memory + (size_t)(field * PIECE_ROWS) * sizeof(int32_t);
 }
 
 static struct assignments piece_of(const struct collecting *collecting)
@@ -58,10 +60,10 @@ static status_t create_fields(const struct results_file *results, struct collect
 /* Rows of piece number `piece` of a rank with this partition: first (global) and how many. */
 static int64_t piece_rows(const struct partition *part, int64_t piece, int64_t *first)
 {
-    int64_t begin = piece * PIECE_BLOCKS * BLOCK_ROWS;
+    int64_t begin = piece * PIECE_ROWS;
     int64_t left = part->row_count - begin;
     *first = part->first_row + begin;
-    return left < 0 ? 0 : left < PIECE_BLOCKS * BLOCK_ROWS ? left : PIECE_BLOCKS * BLOCK_ROWS;
+    return left < 0 ? 0 : left < PIECE_ROWS ? left : PIECE_ROWS;
 }
 
 static status_t write_piece(const struct collecting *collecting, int64_t first, int64_t rows)
@@ -123,8 +125,8 @@ status_t results_write_assignments(struct results_file *results, struct comm *co
     struct collecting collecting = {.comm = comm, .table = table};
     for (int f = 0; f < FIELDS; f++)
         collecting.dataset[f] = H5I_INVALID_HID;
-    status_t status = memory_new(&collecting.memory, (int64_t)FIELDS * PIECE_BLOCKS * BLOCK_ROWS,
-                                 sizeof(int32_t), "a piece of the assignments");
+    status_t status = memory_new(&collecting.memory, (int64_t)FIELDS * PIECE_ROWS, sizeof(int32_t),
+                                 "a piece of the assignments");
     if (!status && comm->rank == 0)
         status = ids_copy(table->source, results->file, "/assignments/customer_id");
     if (!status && comm->rank == 0)

@@ -92,8 +92,7 @@ status_t source_choose_id(struct source *source, const char *wanted, const char 
     return status;
 }
 
-/* ---- matrix
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- matrix ---- */
 
 static int64_t length_of(hid_t file, const char *path)
 {
@@ -174,8 +173,7 @@ static status_t recognise_matrix(struct source *source, const char *path, const 
     return status;
 }
 
-/* ---- columns
- * --------------------------------------------------------------------------------------------------- */
+/* ---- columns ---- */
 
 /* One member of the group: a dataset, or Vaex's group with a dataset `data`. */
 static status_t add_member(struct source *source, const char *group, const char *name)
@@ -254,9 +252,7 @@ static status_t recognise_columns(struct source *source, const char *group, cons
     return status;
 }
 
-/* ---- which
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- which ---- */
 
 static status_t recognise_path(struct source *source, const char *path, const char *id)
 {
