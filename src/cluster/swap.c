@@ -8,8 +8,10 @@
 #include "core/memory.h"
 #include "core/random.h"
 
-/* A variant must be better by this share to be taken. */
+/* A variant must be better by this share to be taken. On a part of the customers a smaller gain may not be
+ * one on all. */
 static const double IMPROVEMENT = 1e-4;
+static const double IMPROVEMENT_ON_PART = 1e-3;
 /* Centroids that a variant moves at once, when moving one has not helped for a while. */
 enum { MOST_MOVES = 2 };
 
@@ -213,7 +215,8 @@ static void take_best(struct search *search, bool *taken)
         if (search->panel.model[m].inertia < search->panel.model[best].inertia)
             best = m;
     }
-    *taken = search->panel.model[best].inertia < incumbent->inertia * (1.0 - IMPROVEMENT);
+    double least = search->chosen ? IMPROVEMENT_ON_PART : IMPROVEMENT;
+    *taken = search->panel.model[best].inertia < incumbent->inertia * (1.0 - least);
     if (*taken) {
         memcpy(incumbent->centroid, search->panel.model[best].centroid,
                (size_t)(search->k * search->features) * sizeof *incumbent->centroid);
