@@ -202,9 +202,10 @@ static status_t settle_numbers(struct panel *panel, int64_t best)
     struct model *model = &panel->model[best];
     struct comm *comm = panel->customers->comm;
     bool changed = true;
-    status_t status = STATUS_OK;
     for (int64_t m = 0; m < panel->count; m++)
         panel->model[m].learning = m == best;
+    /* what the model's last pass measured may be another set of centroids: a swap that was not kept */
+    status_t status = panel_pass(panel, NULL, 0);
     for (int turn = 0; !status && changed && turn < MOST_RENUMBERINGS; turn++) {
         status = comm_agree(comm, renumber(model, panel->customers->features, &changed));
         if (!status && changed)

@@ -12,7 +12,7 @@ enum { KERNEL_LANES = 16 };
 
 /* Versions for the vector registers that machines have, from one source; chosen when the program is loaded.
  */
-#define KERNEL_VERSIONS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define KERNEL_VERSIONS __attribute__((target_clones("avx512f", "fma", "default")))
 
 /* Centroids as the kernels want them. The arrays belong to the caller. */
 struct tile_centroids {

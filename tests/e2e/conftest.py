@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,7 +129,3 @@ def with_holes(values: np.ndarray, share: float, seed: int) -> np.ndarray:
 def error_lines(stderr: str) -> list[str]:
     """What lohko itself says, under -q; the launcher has its own lines."""
     return [line for line in stderr.splitlines() if line.startswith("lohko: ")]
-
-
-def command_exists(name: str) -> bool:
-    return shutil.which(name) is not None

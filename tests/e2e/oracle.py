@@ -16,7 +16,9 @@ TRANSFORMS = {
 
 
 def transform(name: str, values: np.ndarray) -> np.ndarray:
-    return np.array([TRANSFORMS[name](value) if value == value else math.nan for value in values.ravel()])
+    if name == "none":
+        return values
+    return np.array([TRANSFORMS[name](value) if value == value else math.nan for value in values])
 
 
 @dataclass
@@ -111,9 +113,9 @@ def check_assignments(results, prepared: np.ndarray, rows=None):
         shadow = 2 * np.sqrt(own) / (np.sqrt(own) + np.sqrt(second))
         assert np.allclose(results.shadow[rows], np.where(own > 0, shadow, 0), rtol=1e-6)
     assert results.size.tolist() == np.bincount(label, minlength=len(centroids)).tolist()
-    inertia = math.fsum(own)
+    inertia = float(own.sum(dtype=np.longdouble))
     assert abs(results.attributes["inertia"] - inertia) <= 1e-12 * inertia
-    total = math.fsum(((prepared - prepared.mean(axis=0, dtype=float)) ** 2).ravel())
+    total = float((prepared.var(axis=0, dtype=float) * len(prepared)).sum())
     assert abs(results.attributes["explained_variance"] - (1 - inertia / total)) < 1e-9
 
 

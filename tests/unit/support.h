@@ -19,15 +19,16 @@
 #include "core/partition.h"
 #include "core/random.h"
 #include "data/customers.h"
+#include "data/h5.h"
 #include "data/prepare.h"
 
 #define SUPPORT __attribute__((unused)) static
 
-SUPPORT struct comm world;      /* all ranks */
-SUPPORT struct comm alone;      /* this rank by itself */
-SUPPORT struct log quiet;       /* says nothing */
-SUPPORT char directory[256];    /* for files: the same on all ranks, removed at the end */
-SUPPORT char path_memory[4096]; /* of path_to */
+SUPPORT struct comm world;     /* all ranks */
+SUPPORT struct comm alone;     /* this rank by itself */
+SUPPORT struct log quiet;      /* says nothing */
+SUPPORT char directory[256];   /* for files: the same on all ranks, removed at the end */
+SUPPORT char path_memory[512]; /* of path_to */
 
 /* ---- statuses as assertions ---- */
 
@@ -108,6 +109,7 @@ SUPPORT int run_all(int *argc, char ***argv, const char *name, const struct CMUn
     if (MPI_Init(argc, argv) != MPI_SUCCESS)
         return 1;
     status_t status = status_first(comm_open(&world, MPI_COMM_WORLD), comm_open(&alone, MPI_COMM_SELF));
+    status = status_first(status, h5_start());
     if (status || make_directory())
         return 1;
     log_open(&quiet, 1, LOG_QUIET);

@@ -1,0 +1,166 @@
+"""The same customers and config give the same bytes in every dataset: any number of ranks, any storage of the numbers."""
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from conftest import datasets, fit, lohko, read_results
+
+SETTINGS = {
+    "segments__k": 6,
+    "features__profile": ["avg_basket", "returns"],
+    "prepare__transform": {"revenue": "log1p", "orders": "sqrt"},
+    "prepare__clip": [0.001, 0.995],
+    "prepare__weight": {"recency_days": 1.5},
+    "kmeans__batch": 4096,
+    "kmeans__restarts": 3,
+}
+CUSTOMERS = 20_300  # 20 blocks, the last one short; 16 ranks have one or two each
+
+
+@pytest.fixture(scope="module")
+def customers(tmp_path_factory):
+    path = tmp_path_factory.mktemp("customers") / "customers.h5"
+    sizes = ["--customers", CUSTOMERS, "--features", 8, "--segments", 6]
+    done = lohko("generate", *sizes, "--missing", 0.02, "--id", "text", "--output", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone(customers, tmp_path_factory):
+    results = fit(tmp_path_factory.mktemp("alone"), customers, **SETTINGS)
+    assert results.summary["learning"]["mini_batches"] > 0
+    return results
+
+
+def differing(found: dict, expected: dict) -> list[str]:
+    """Names of the datasets that are not the same, to the byte."""
+    assert found.keys() == expected.keys()
+    return [
+        name for name in expected
+        if found[name].dtype != expected[name].dtype or found[name].shape != expected[name].shape
+        or as_bytes(found[name]) != as_bytes(expected[name])
+    ]
+
+
+def as_bytes(values):
+    return list(values.ravel()) if values.dtype == object else values.tobytes()
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 7, 16])
+def test_any_number_of_ranks(tmp_path, customers, alone, ranks):
+    found = fit(tmp_path, customers, ranks=ranks, **SETTINGS)
+    assert differing(found.data, alone.data) == []
+    for attribute in ("inertia", "explained_variance", "input_checksum", "customers_used", "seed"):
+        assert found.attributes[attribute] == alone.attributes[attribute]
+    assert found.attributes["ranks"] == ranks
+    assert (found.directory / "segments.csv").read_bytes() == (alone.directory / "segments.csv").read_bytes()
+    changing = {"job", "input"}
+    assert {key: value for key, value in found.summary.items() if key not in changing} == {
+        key: value for key, value in alone.summary.items() if key not in changing
+    }
+
+
+HARDER = {
+    "missing left out": {"prepare__missing": "drop", "prepare__scale": "robust"},
+    "nothing but mini-batches": {"kmeans__polish": False, "kmeans__batch": 2048},
+    "many segments": {"segments__k": 60, "kmeans__restarts": 1, "prepare__missing": "mean"},
+    "full passes": {"kmeans__batch": 10**6, "kmeans__tolerance": 0, "prepare__scale": "minmax"},
+}
+
+
+@pytest.mark.parametrize("case", HARDER)
+def test_other_settings_on_other_ranks(tmp_path, customers, case):
+    settings = SETTINGS | HARDER[case]
+    one, five = (fit(tmp_path / str(ranks), customers, ranks=ranks, **settings) for ranks in (None, 5))
+    assert differing(five.data, one.data) == []
+
+
+def copy(customers, path, write):
+    """The same numbers, ids and names, stored otherwise."""
+    with h5py.File(customers) as old, h5py.File(path, "w") as new:
+        new["customer_id"] = old["customer_id"][:]
+        names = list(old["features"].attrs["feature_names"])
+        write(new, old["features"][:], names)
+        if isinstance(new["features"], h5py.Dataset):
+            new["features"].attrs["feature_names"] = names
+
+
+def as_columns(file, values, names):
+    # A group lists its members by name, so this copy has the columns in another order than the matrix.
+    for name, column in zip(names, values.T):
+        file[f"features/{name}"] = column
+
+
+STORED = {
+    "float64": lambda file, values, names: file.create_dataset("features", data=values.astype("<f8")),
+    "big-endian": lambda file, values, names: file.create_dataset("features", data=values.astype(">f4")),
+    "gzip": lambda file, values, names: file.create_dataset(
+        "features", data=values, chunks=(1777, 3), compression="gzip", shuffle=True
+    ),
+    "transposed": lambda file, values, names: file.create_dataset("features", data=values.T, chunks=(2, 999)),
+}
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+@pytest.mark.parametrize("stored", STORED)
+def test_any_storage(tmp_path, customers, alone, stored, ranks):
+    copy(customers, tmp_path / "copy.h5", STORED[stored])
+    found = fit(tmp_path, tmp_path / "copy.h5", ranks=ranks, **SETTINGS)
+    assert differing(found.data, alone.data) == []
+    assert found.attributes["input_checksum"] == alone.attributes["input_checksum"]
+
+
+def test_columns_in_the_order_of_the_matrix(tmp_path, customers):
+    """The order is then given by the config, and so the same."""
+    order = {"features__use": ["recency_days", "orders", "revenue"], "prepare__weight": {}}
+    copy(customers, tmp_path / "copy.h5", as_columns)
+    matrix = fit(tmp_path / "matrix", customers, **(SETTINGS | order))
+    columns = fit(tmp_path / "columns", tmp_path / "copy.h5", ranks=2, **(SETTINGS | order))
+    assert differing(columns.data, matrix.data) == []
+
+
+def test_the_same_run_again(tmp_path, customers, alone):
+    assert differing(fit(tmp_path, customers, **SETTINGS).data, alone.data) == []
+
+
+def test_another_seed_is_another_draw(tmp_path, customers, alone):
+    found = fit(tmp_path, customers, run__seed=2, **SETTINGS)
+    assert "model/restart_inertia" in differing(found.data, alone.data)
+    assert found.attributes["seed"] == 2
+
+
+def test_the_written_config_gives_the_same_again(tmp_path, customers, alone):
+    text = alone.attributes["config"]
+    config = yaml.safe_load(text)
+    assert config["kmeans"]["batch"] == 4096 and config["prepare"]["transform"] == SETTINGS["prepare__transform"]
+    (tmp_path / "again.yaml").write_text(text)
+    directory = tmp_path / "results"
+    done = lohko("fit", tmp_path / "again.yaml", "-q", f"--output.directory={directory}", ranks=2)
+    assert done.returncode == 0, done.stderr
+    again = read_results(directory)
+    assert differing(again.data, alone.data) == []
+    config["output"]["directory"] = str(directory)
+    assert yaml.safe_load(again.attributes["config"]) == config
+
+
+def test_options_on_the_command_line_are_those_of_the_file(tmp_path, customers, alone):
+    options = [
+        "--segments.k=6", "--features.profile=avg_basket,returns", "--prepare.transform={revenue: log1p, orders: sqrt}",
+        "--prepare.clip=[0.001, 0.995]", "--prepare.weight", "{recency_days: 1.5}", "--kmeans.batch", "4096",
+        "--kmeans.restarts=3",
+    ]
+    found = fit(tmp_path, customers, options=["-q", *options])
+    assert differing(found.data, alone.data) == []
+
+
+def test_a_changed_value_changes_the_checksum(tmp_path, customers, alone):
+    def changed(file, values, names):
+        values[-1, -1] += 1
+        file["features"] = values
+
+    copy(customers, tmp_path / "copy.h5", changed)
+    found = fit(tmp_path, tmp_path / "copy.h5", **SETTINGS)
+    assert found.attributes["input_checksum"] != alone.attributes["input_checksum"]
+    assert np.array_equal(datasets(tmp_path / "copy.h5")["customer_id"], found.customer_id)

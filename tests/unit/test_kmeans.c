@@ -1,0 +1,401 @@
+/* ranks: 1 2 3 7 */
+/* k-means: what it reports is true of its own labels and centroids, whatever the ranks and however awkward
+ * the customers; segments without customers are filled again. */
+#include <math.h>
+
+#include "cluster/kmeans.h"
+#include "cluster/panel.h"
+#include "cluster/refill.h"
+#include "support.h"
+
+static const struct kmeans_settings plain = {
+    .k = 4, .batch = 100000, .restarts = 2, .polish = true, .tolerance = 1e-4, .seed = 1};
+
+/* ---- customers ---- */
+
+/* Clouds of unequal sizes around 6 places. */
+static double clouds(int64_t row, int64_t feature)
+{
+    int64_t cloud = (int64_t)(6 * uniform(1, row, 1000) * uniform(1, row, 1001));
+    double noise = uniform(2, row, feature) + uniform(3, row, feature) - 1;
+    return 3 * uniform(4, cloud, feature) + noise;
+}
+
+/* Sorted by cloud: mini-batches from one end of the file would see one cloud. */
+static double sorted_clouds(int64_t row, int64_t feature)
+{
+    double noise = uniform(2, row, feature) + uniform(3, row, feature) - 1;
+    return 6 * uniform(4, row / 700, feature) + noise;
+}
+
+/* 12 distinct customers, each many times. */
+static double grid(int64_t row, int64_t feature)
+{
+    int64_t kind = (row * 7) % 12;
+    return feature == 0 ? (double)(kind % 4) : (double)(kind / 4);
+}
+
+static double identical(int64_t row, int64_t feature)
+{
+    (void)row;
+    return 3.25 + (double)feature;
+}
+
+/* One customer far from all others, which are equal. */
+static double lonely(int64_t row, int64_t feature)
+{
+    (void)feature;
+    return row == 1030 ? 900.0 : row == 5 ? 0.5 : 0.0;
+}
+
+static bool every_third(int64_t row)
+{
+    return row % 3 == 1;
+}
+
+static bool all_but_one(int64_t row)
+{
+    return row != 1500;
+}
+
+/* A whole block takes no part, and so maybe a whole rank. */
+static bool second_block(int64_t row)
+{
+    return row / BLOCK_ROWS == 1;
+}
+
+/* ---- what must hold of any result ---- */
+
+/* Everybody's labels, by row, -1 where left out. */
+static int32_t *gather_labels(const struct sample *sample, const int32_t *label)
+{
+    void *all = NULL;
+    int64_t bytes = 0;
+    struct comm *comm = sample->customers.comm;
+    assert_ok(comm_gather_all(comm, label, sample->customers.partition.row_count * (int64_t)sizeof *label,
+                              &all, &bytes));
+    assert_int_equal(bytes, sample->customers.partition.rows * (int64_t)sizeof *label);
+    return all;
+}
+
+static void check_order(const struct kmeans_result *result)
+{
+    for (int64_t h = 1; h < result->k; h++) {
+        const double *before = result->centroid + (h - 1) * result->features;
+        const double *here = before + result->features;
+        assert_true(result->size[h - 1] >= result->size[h]);
+        int64_t f = 0;
+        while (f < result->features && before[f] == here[f])
+            f++;
+        assert_true(f < result->features);
+        if (result->size[h - 1] == result->size[h])
+            assert_true(before[f] < here[f]);
+    }
+}
+
+static double total_squares(const struct sample *sample)
+{
+    int64_t features = sample->customers.features;
+    __float128 total = 0;
+    for (int64_t f = 0; f < features; f++) {
+        __float128 sum = 0;
+        __float128 squares = 0;
+        for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
+            __float128 x = sample->is_out[row] ? 0 : (__float128)sample->all[row * features + f];
+            sum += x;
+            squares += x * x;
+        }
+        total += squares - sum * sum / sample->customers.used;
+    }
+    return (double)total;
+}
+
+/* Sizes, labels, inertia, numbering and totals agree with the customers. */
+static void check_result(const struct sample *sample, const struct kmeans_result *result)
+{
+    int64_t rows = sample->customers.partition.rows;
+    int32_t *label = gather_labels(sample, result->label);
+    int64_t *size = NULL;
+    assert_ok(memory_new(&size, result->k, sizeof *size, "test sizes"));
+    for (int64_t row = 0; row < rows; row++) {
+        assert_int_equal(label[row], sample_nearest(sample, row, result->centroid, result->k));
+        if (label[row] >= 0)
+            size[label[row]]++;
+    }
+    for (int64_t h = 0; h < result->k; h++) {
+        assert_int_equal(size[h], result->size[h]);
+        assert_true(size[h] > 0);
+    }
+    double inertia = sample_inertia(sample, result->centroid, result->k);
+    assert_true(fabs(result->inertia - inertia) <= 1e-12 * inertia + 1e-9);
+    double total = total_squares(sample);
+    assert_true(fabs(result->total_squares - total) <= 1e-12 * total + 1e-9);
+    check_order(result);
+    double lowest = result->restart_inertia[0];
+    for (int64_t m = 1; m < result->restarts; m++)
+        lowest = fmin(lowest, result->restart_inertia[m]);
+    assert_true(result->inertia <= lowest * (1 + 1e-12));
+    free(size);
+    free(label);
+}
+
+static void run_and_check(const struct sample *sample, const struct kmeans_settings *settings,
+                          struct kmeans_result *result)
+{
+    assert_ok(kmeans_run(&sample->customers, &sample->preparation, settings, result));
+    check_result(sample, result);
+}
+
+/* ---- tests ---- */
+
+static void reports_what_its_labels_say(void **state)
+{
+    (void)state;
+    static const int64_t ks[] = {1, 2, 3, 7, 20};
+    for (int i = 0; i < 5; i++) {
+        struct sample sample;
+        struct kmeans_result result;
+        struct kmeans_settings settings = plain;
+        settings.k = ks[i];
+        settings.seed = (uint64_t)i;
+        sample_open(&sample, &world, 2500, 3, clouds, i % 2 ? every_third : NULL);
+        run_and_check(&sample, &settings, &result);
+        assert_true(result.converged);
+        kmeans_free(&result);
+        sample_close(&sample);
+    }
+}
+
+static void search_on_a_part(int64_t features, int64_t k, uint64_t first_seed, uint64_t last_seed)
+{
+    struct sample sample;
+    sample_open(&sample, &world, 9000, features, sorted_clouds, NULL);
+    for (uint64_t seed = first_seed; seed <= last_seed; seed++) {
+        struct kmeans_result result;
+        struct kmeans_settings settings = plain;
+        settings.batch = BLOCK_ROWS;
+        settings.k = k;
+        settings.restarts = 1;
+        settings.seed = seed;
+        run_and_check(&sample, &settings, &result);
+        assert_true(result.batches > 0);
+        kmeans_free(&result);
+    }
+    sample_close(&sample);
+}
+
+/* Swaps then learn on some of the customers only: what they find need not be better for all of them, and must
+ * then leave no trace in the result. */
+static void reports_the_truth_after_searching_on_a_part(void **state)
+{
+    (void)state;
+    search_on_a_part(2, 8, 1, 4);
+    search_on_a_part(1, 2, 14, 17);
+}
+
+static void ranks_do_not_change_the_result(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct sample own;
+    struct kmeans_result result;
+    struct kmeans_result expected;
+    struct kmeans_settings settings = plain;
+    settings.batch = 2 * BLOCK_ROWS;
+    settings.restarts = 3;
+    settings.k = 5;
+    sample_open(&sample, &world, 5000, 4, clouds, every_third);
+    sample_open(&own, &alone, 5000, 4, clouds, every_third);
+    assert_ok(kmeans_run(&sample.customers, &sample.preparation, &settings, &result));
+    assert_ok(kmeans_run(&own.customers, &own.preparation, &settings, &expected));
+    assert_memory_equal(result.centroid, expected.centroid, 20 * sizeof(double));
+    assert_memory_equal(result.size, expected.size, 5 * sizeof(int64_t));
+    assert_memory_equal(result.restart_inertia, expected.restart_inertia, 3 * sizeof(double));
+    assert_memory_equal(&result.inertia, &expected.inertia, sizeof(double));
+    assert_memory_equal(&result.total_squares, &expected.total_squares, sizeof(double));
+    assert_int_equal(result.best_restart, expected.best_restart);
+    assert_int_equal(result.batches, expected.batches);
+    assert_int_equal(result.passes, expected.passes);
+    assert_int_equal(result.swaps, expected.swaps);
+    if (sample.customers.partition.row_count > 0)
+        assert_memory_equal(result.label, expected.label + sample.customers.partition.first_row,
+                            (size_t)sample.customers.partition.row_count * sizeof(int32_t));
+    kmeans_free(&result);
+    kmeans_free(&expected);
+    sample_close(&sample);
+    sample_close(&own);
+}
+
+static void as_many_segments_as_distinct_customers(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 3; seed++) {
+        struct sample sample;
+        struct kmeans_result result;
+        struct kmeans_settings settings = plain;
+        settings.k = 12;
+        settings.seed = seed;
+        sample_open(&sample, &world, 2100, 2, grid, NULL);
+        run_and_check(&sample, &settings, &result);
+        assert_true(result.inertia == 0);
+        kmeans_free(&result);
+        settings.k = 13;
+        assert_failure(kmeans_run(&sample.customers, &sample.preparation, &settings, &result), EXIT_BAD_DATA,
+                       "12 distinct customers");
+        kmeans_free(&result);
+        sample_close(&sample);
+    }
+}
+
+static void one_customer_or_many_equal_ones(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct kmeans_result result;
+    struct kmeans_settings settings = plain;
+    settings.k = 1;
+    for (int64_t rows = 1; rows <= 2100; rows += 2099) {
+        sample_open(&sample, &world, rows, 2, identical, NULL);
+        run_and_check(&sample, &settings, &result);
+        assert_true(result.inertia == 0 && result.centroid[0] == 3.25 && result.centroid[1] == 4.25);
+        assert_int_equal(result.size[0], rows);
+        kmeans_free(&result);
+        sample_close(&sample);
+    }
+    sample_open(&sample, &world, 2100, 3, clouds, all_but_one);
+    run_and_check(&sample, &settings, &result);
+    assert_int_equal(result.size[0], 1);
+    kmeans_free(&result);
+    sample_close(&sample);
+}
+
+static void a_lonely_customer_is_a_segment(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct kmeans_result result;
+    struct kmeans_settings settings = plain;
+    settings.k = 3;
+    sample_open(&sample, &world, 2100, 1, lonely, NULL);
+    run_and_check(&sample, &settings, &result);
+    assert_true(result.inertia == 0);
+    assert_int_equal(result.size[0], 2098);
+    assert_true(result.centroid[1] == 0.5 && result.centroid[2] == 900.0);
+    kmeans_free(&result);
+    sample_close(&sample);
+}
+
+static void a_block_without_customers(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct kmeans_result result;
+    struct kmeans_settings settings = plain;
+    settings.batch = BLOCK_ROWS; /* some batches have no customers at all */
+    sample_open(&sample, &world, 3000, 2, clouds, second_block);
+    run_and_check(&sample, &settings, &result);
+    kmeans_free(&result);
+    sample_close(&sample);
+}
+
+static void without_polish_it_still_measures(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct kmeans_result result;
+    struct kmeans_settings settings = plain;
+    settings.polish = false;
+    settings.batch = BLOCK_ROWS;
+    sample_open(&sample, &world, 4000, 2, clouds, every_third);
+    run_and_check(&sample, &settings, &result);
+    assert_int_equal(result.swaps, 0);
+    kmeans_free(&result);
+    sample_close(&sample);
+}
+
+/* ---- refill ---- */
+
+/* The farthest customers by squared distance to `before`, the lowest row on a tie. */
+static int64_t farthest(const struct sample *sample, const double *before, int64_t k, const int64_t *taken,
+                        int64_t count)
+{
+    int64_t best = -1;
+    double most = -1.0;
+    for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
+        int32_t nearest = sample_nearest(sample, row, before, k);
+        bool is_taken = nearest < 0;
+        for (int64_t i = 0; i < count; i++)
+            is_taken = is_taken || taken[i] == row;
+        double distance =
+            is_taken ? -1.0 : sample_distance(sample, row, before + nearest * sample->customers.features);
+        if (distance > most) {
+            most = distance;
+            best = row;
+        }
+    }
+    return best;
+}
+
+/* Three centroids of five far from all customers: they have none, and begin again at the farthest ones. */
+static void check_refill(sample_value value)
+{
+    enum { K = 5, FEATURES = 2, EMPTY = 3 };
+    struct sample sample;
+    struct panel panel;
+    double before[K * FEATURES] = {1e6, 1e6, 0.5, 1.0, -1e6, 1e6, 2.0, 2.0, 1e6, -1e6};
+    int64_t refilled = -1;
+    int64_t taken[EMPTY];
+    sample_open(&sample, &world, 2300, FEATURES, value, every_third);
+    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, 1, K));
+    memcpy(panel.model[0].centroid, before, sizeof before);
+    assert_ok(panel_pass(&panel, NULL, 0));
+    panel_move(&panel, &panel.model[0]);
+    assert_ok(refill_empty(&panel, 0, before, &refilled));
+    assert_int_equal(refilled, EMPTY);
+    for (int64_t e = 0; e < EMPTY; e++) {
+        taken[e] = farthest(&sample, before, K, taken, e);
+        for (int64_t f = 0; f < FEATURES; f++)
+            assert_true(panel.model[0].centroid[2 * e * FEATURES + f] ==
+                        (double)sample.all[taken[e] * FEATURES + f]);
+    }
+    panel_close(&panel);
+    sample_close(&sample);
+}
+
+static void empty_segments_take_the_farthest_customers(void **state)
+{
+    (void)state;
+    check_refill(clouds);
+    check_refill(grid); /* hundreds of ties */
+}
+
+static void nothing_to_refill(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct panel panel;
+    int64_t refilled = -1;
+    double before[2] = {0, 0};
+    sample_open(&sample, &world, 1100, 2, clouds, NULL);
+    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, 1, 1));
+    assert_ok(panel_pass(&panel, NULL, 0));
+    assert_ok(refill_empty(&panel, 0, before, &refilled));
+    assert_int_equal(refilled, 0);
+    panel_close(&panel);
+    sample_close(&sample);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(reports_what_its_labels_say),
+    cmocka_unit_test(reports_the_truth_after_searching_on_a_part),
+    cmocka_unit_test(ranks_do_not_change_the_result),
+    cmocka_unit_test(as_many_segments_as_distinct_customers),
+    cmocka_unit_test(one_customer_or_many_equal_ones),
+    cmocka_unit_test(a_lonely_customer_is_a_segment),
+    cmocka_unit_test(a_block_without_customers),
+    cmocka_unit_test(without_polish_it_still_measures),
+    cmocka_unit_test(empty_segments_take_the_farthest_customers),
+    cmocka_unit_test(nothing_to_refill),
+};
+
+TESTS_MAIN("kmeans", tests)
