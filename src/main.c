@@ -1,5 +1,6 @@
 /* MPI's beginning and end, the table of commands, the exit code. Nothing else. */
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +59,9 @@ int main(int argc, char **argv)
         fputs("lohko: MPI could not be started\n", stderr);
         return EXIT_INTERNAL;
     }
+    /* a file beyond the size limit is a failed write like others, not the end of the process */
+    if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+        fputs("lohko: SIGXFSZ cannot be ignored\n", stderr);
     struct comm comm = {.handle = MPI_COMM_NULL};
     status_t status = comm_open(&comm, MPI_COMM_WORLD);
     if (status) {

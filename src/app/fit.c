@@ -8,7 +8,10 @@
 #include "app/fit.h"
 #include "app/version.h"
 #include "assess/describe.h"
+#include "cluster/seed.h"
+#include "cluster/swap.h"
 #include "core/memory.h"
+#include "data/select.h"
 
 /* ---- command line and config ---- */
 
@@ -186,15 +189,20 @@ static status_t open_table(struct fit *fit)
 
 /* ---- memory ---- */
 
-/* What the largest share needs beside the program itself: prepared customers, labels, one slab and block of
- * the file. */
+/* What the largest share needs beside the program itself: prepared customers, labels and seeding distances;
+ * the models of restarts, swaps and seeding; sums and counters of every segment and column; slabs and blocks
+ * of the file. */
 static double bytes_needed(const struct fit *fit)
 {
     struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
-    double labels = (double)most.block_count * BLOCK_ROWS * (sizeof(int32_t) + sizeof(float));
-    double per_segment = (double)(fit->table.columns * fit->config.k_low) * (sizeof(struct moments) + 80.0);
-    double models = (double)(fit->config.restarts * fit->config.k_low * fit->table.features) * 40.0;
-    return customers_bytes(&most, fit->table.features) + labels + per_segment + models + 64e6;
+    double k = (double)fit->config.k_low;
+    double columns = (double)fit->table.columns;
+    double rows = (double)most.block_count * BLOCK_ROWS;
+    double labels = rows * (sizeof(int32_t) + sizeof(float));
+    double models = ((double)fit->config.restarts + SWAP_VARIANTS + 1 + SEED_CANDIDATES) * k * columns * 32.0;
+    double cells = k * columns * (2.0 * sizeof(struct moments) + SELECT_BYTES);
+    double walking = columns * BLOCK_ROWS * 2.0 * sizeof(double);
+    return customers_bytes(&most, fit->table.features) + labels + models + cells + walking + 96e6;
 }
 
 /* Said before the work starts, and refused where it cannot work. */
@@ -260,23 +268,27 @@ static status_t prepare_customers(struct fit *fit)
 {
     struct prepare_settings settings;
     status_t status = comm_agree(fit->comm, map_settings(fit, &settings));
-    log_phase_begin(&fit->log, "looking for repeated ids");
-    if (!status)
+    if (!status) {
+        log_phase_begin(&fit->log, "looking for repeated ids");
         status = ids_check(&fit->table, (enum duplicates)fit->config.duplicates, &fit->repeated);
+    }
     if (!status && fit->repeated > 0 && fit->config.duplicates == DUPLICATES_FIRST)
         log_note(&fit->log, "%" PRId64 " rows repeat a customer id and are left out", fit->repeated);
-    log_phase_begin(&fit->log, "survey");
-    if (!status)
+    if (!status) {
+        log_phase_begin(&fit->log, "survey");
         status = survey_run(&fit->table, settings.missing, settings.transform, &fit->survey);
+    }
     if (!status && fit->survey.dropped > 0)
         log_note(&fit->log, "%" PRId64 " customers have a missing feature and are left out",
                  fit->survey.dropped);
-    log_phase_begin(&fit->log, "preparation constants");
-    if (!status)
+    if (!status) {
+        log_phase_begin(&fit->log, "preparation constants");
         status = prepare_learn(&fit->table, &settings, &fit->survey, &fit->preparation);
-    log_phase_begin(&fit->log, "loading");
-    if (!status)
+    }
+    if (!status) {
+        log_phase_begin(&fit->log, "loading");
         status = customers_load(&fit->table, &fit->preparation, fit->survey.customers, &fit->customers);
+    }
     free(settings.transform);
     free(settings.weight);
     return status;

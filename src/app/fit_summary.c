@@ -123,7 +123,7 @@ status_t fit_write_summary(const struct fit *fit, const char *path)
 {
     json_t *root = summary(fit);
     if (!root)
-        return status_of_allocation(NULL, 1, "the summary");
+        return status_new(EXIT_INTERNAL, "%s: the figures cannot be written as JSON", path);
     FILE *file = NULL;
     status_t status = output_text_begin(path, &file);
     if (!status) {

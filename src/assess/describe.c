@@ -66,10 +66,12 @@ static const char *word_of(double effect)
 static status_t append_marker(const struct profile *profile, const struct table *table, int64_t segment,
                               int64_t column, char **text)
 {
-    char name[256];
     char here[64];
     char everywhere[64];
-    snprintf(name, sizeof name, "%s", table_name(table, column));
+    char *name = NULL;
+    status_t status = memory_copy_text(&name, table_name(table, column));
+    if (status)
+        return status;
     for (char *at = strchr(name, '_'); at; at = strchr(at, '_'))
         *at = ' ';
     double mean = profile->mean[segment * profile->columns + column];
@@ -86,6 +88,7 @@ static status_t append_marker(const struct profile *profile, const struct table 
         written = asprintf(&longer, "%s%s%s %s (%s against %s)", *text, separator,
                            word_of(profile_effect(profile, segment, column)), name, here, everywhere);
     }
+    free(name);
     if (written < 0)
         return status_of_allocation(NULL, 1, "a description");
     free(*text);

@@ -47,7 +47,7 @@ static status_t advance(struct polish *polish, int64_t m)
         int64_t refilled = 0;
         memcpy(polish->before, model->centroid, (size_t)(model->k * features) * sizeof *polish->before);
         panel_move(polish->panel, model);
-        polish->stage[m] = MOVING;
+        polish->stage[m] = polish->settings->polish ? MOVING : MEASURING;
         status_t status = refill_empty(polish->panel, m, polish->before, &refilled);
         polish->refills += refilled;
         return status;
@@ -112,17 +112,18 @@ static status_t polish_run(struct polish *polish)
 
 /* Swaps from the best restart; what they find is polished on all customers, and kept if it is better there
  * too. */
-static status_t improve_best(struct polish *polish, struct kmeans_result *result)
+static status_t improve_best(struct polish *polish, int64_t batch, struct kmeans_result *result)
 {
     struct panel *panel = polish->panel;
     struct model *best = &panel->model[result->best_restart];
     size_t size = (size_t)(best->k * panel->customers->features) * sizeof *best->centroid;
     double inertia = best->inertia;
+    bool converged = polish->converged[result->best_restart];
     double *found = NULL;
     status_t status = comm_agree(panel->customers->comm, memory_new(&found, (int64_t)size, 1, "centroids"));
     if (!status) {
         memcpy(found, best->centroid, size);
-        status = swap_improve(panel->customers, panel->preparation, best->k, polish->settings->batch,
+        status = swap_improve(panel->customers, panel->preparation, best->k, batch,
                               polish->settings->tolerance, polish->settings->seed, found, &result->swaps);
     }
     if (!status && result->swaps > 0) {
@@ -135,6 +136,7 @@ static status_t improve_best(struct polish *polish, struct kmeans_result *result
         if (!status && best->inertia >= inertia) {
             found = best->centroid;
             best->centroid = kept;
+            polish->converged[result->best_restart] = converged;
             result->swaps = 0;
         }
     }
@@ -292,6 +294,8 @@ status_t kmeans_run(const struct customers *customers, const struct preparation 
 {
     *result = (struct kmeans_result){
         .k = settings->k, .features = customers->features, .restarts = settings->restarts};
+    /* a batch of more than all customers is all of them */
+    int64_t batch = settings->batch < customers->partition.rows ? settings->batch : customers->partition.rows;
     struct panel panel = {0};
     struct polish polish = {0};
     status_t status = comm_agree(customers->comm, memory_new(&result->restart_inertia, settings->restarts,
@@ -300,21 +304,24 @@ status_t kmeans_run(const struct customers *customers, const struct preparation 
         status = panel_open(&panel, customers, preparation, settings->restarts, settings->k);
     if (!status)
         status = polish_open(&polish, &panel, settings);
-    log_phase_begin(customers->log, "seeding");
-    if (!status)
+    if (!status) {
+        log_phase_begin(customers->log, "seeding");
         status = seed_panel(&panel, settings->seed);
-    log_phase_begin(customers->log, "mini-batches");
-    if (!status)
-        status = minibatch_run(&panel, settings->batch, settings->seed, &result->batches);
-    log_phase_begin(customers->log, settings->polish ? "polish" : "measuring");
-    if (!status)
+    }
+    if (!status) {
+        log_phase_begin(customers->log, "mini-batches");
+        status = minibatch_run(&panel, batch, settings->seed, &result->batches);
+    }
+    if (!status) {
+        log_phase_begin(customers->log, settings->polish ? "polish" : "measuring");
         status = polish_run(&polish);
+    }
     if (!status) {
         choose_best(&panel, result);
         log_phase_begin(customers->log, "swaps");
     }
     if (!status && settings->polish && settings->k > 1)
-        status = improve_best(&polish, result);
+        status = improve_best(&polish, batch, result);
     if (!status) {
         log_phase_begin(customers->log, "labels");
         status = settle_numbers(&panel, result->best_restart);

@@ -54,9 +54,16 @@ int64_t minibatch_plan_take(const struct minibatch_plan *plan, int64_t step, int
 {
     int64_t count = 0;
     for (int64_t s = 0; s < plan->strata; s++) {
-        int64_t at = stratum_begin(plan, s) + step;
-        if (at < stratum_begin(plan, s + 1))
-            chosen[count++] = plan->order[at];
+        int64_t begin = stratum_begin(plan, s);
+        int64_t at = step;
+        /* a stratum with one block less than the epoch has batches sits one out, each another one */
+        if (stratum_begin(plan, s + 1) - begin < plan->batches) {
+            int64_t out = s % plan->batches;
+            if (step == out)
+                continue;
+            at = step - (step > out);
+        }
+        chosen[count++] = plan->order[begin + at];
     }
     return count;
 }

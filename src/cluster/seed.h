@@ -10,6 +10,9 @@
 #include "cluster/panel.h"
 #include "core/status.h"
 
+/* Candidates that the usual rounds draw, in multiples of k. */
+enum { SEED_CANDIDATES = 10 };
+
 /* Sets the centroids of every model of the panel; model m draws with (seed, m). Collective. EXIT_BAD_DATA
  * where fewer distinct customers than k exist. */
 status_t seed_panel(struct panel *panel, uint64_t seed) __attribute__((warn_unused_result));

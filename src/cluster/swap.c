@@ -15,6 +15,12 @@ static const double IMPROVEMENT_ON_PART = 1e-3;
 /* Centroids that a variant moves at once, when moving one has not helped for a while. */
 enum { MOST_MOVES = 2 };
 
+/* What it costs to take a segment's centroid away. */
+struct removal {
+    double cost;
+    int64_t segment;
+};
+
 struct search {
     const struct customers *customers;
     int64_t k;
@@ -28,13 +34,22 @@ struct search {
     double *potential;     /* of each block of the file: squared distances to the incumbent; this rank's, then
                               all's */
     struct exactsum *cost; /* k: what removing a centroid costs */
-    int64_t *removal;      /* k: segments, the least missed first */
+    struct removal *removal; /* k: the least missed first */
     struct tile_centroids incumbent;
     int64_t wanted_block; /* of the draw under way */
     double wanted_mark;
     float *drawn; /* features: its customer */
     bool found;
 };
+
+static int by_cost(const void *a, const void *b)
+{
+    const struct removal *x = a;
+    const struct removal *y = b;
+    if (x->cost != y->cost)
+        return x->cost < y->cost ? -1 : 1;
+    return x->segment < y->segment ? -1 : x->segment > y->segment;
+}
 
 static void measure_block(void *context, const struct block *block)
 {
@@ -71,15 +86,10 @@ static status_t measure(struct search *search)
         status = comm_max_f64(customers->comm, search->potential, blocks);
     if (!status)
         status = comm_sum_exact(customers->comm, search->cost, search->k);
-    for (int64_t h = 0; !status && h < search->k; h++) {
-        double cost = exactsum_round(&search->cost[h]);
-        int64_t place = h;
-        while (place > 0 && cost < exactsum_round(&search->cost[search->removal[place - 1]])) {
-            search->removal[place] = search->removal[place - 1];
-            place--;
-        }
-        search->removal[place] = h;
-    }
+    for (int64_t h = 0; !status && h < search->k; h++)
+        search->removal[h] = (struct removal){exactsum_round(&search->cost[h]), h};
+    if (!status)
+        qsort(search->removal, (size_t)search->k, sizeof *search->removal, by_cost);
     return status;
 }
 
@@ -149,7 +159,8 @@ static status_t make_variants(struct search *search, int64_t round, int64_t move
         struct model *variant = &search->panel.model[1 + v];
         memcpy(variant->centroid, search->panel.model[0].centroid, (size_t)size * sizeof *variant->centroid);
         for (int64_t i = 0; !status && i < moves; i++) {
-            int64_t out = search->removal[(v + i * (1 + round)) % removable];
+            int64_t apart = removable > 1 ? i * (1 + round % (removable - 1)) : 0;
+            int64_t out = search->removal[(v + apart) % removable].segment;
             uint32_t draw = (uint32_t)((round * SWAP_VARIANTS + v) * MOST_MOVES + i);
             status = draw_centroid(search, draw, variant->centroid + out * search->features);
         }

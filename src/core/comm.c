@@ -1,5 +1,6 @@
 #include "core/comm.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,44 @@ status_t comm_broadcast(struct comm *comm, void *data, int64_t bytes)
     return status;
 }
 
+static status_t gather_at_once(struct comm *comm, const void *mine, int64_t bytes, void *all,
+                               const int64_t *sizes)
+{
+    int *counts = NULL;
+    status_t status =
+        comm_agree(comm, memory_new(&counts, 2 * (int64_t)comm->size, sizeof *counts, "gathered sizes"));
+    int *places = status ? NULL : counts + comm->size;
+    for (int r = 0; !status && r < comm->size; r++) {
+        counts[r] = (int)sizes[r];
+        places[r] = r == 0 ? 0 : places[r - 1] + counts[r - 1];
+    }
+    if (!status)
+        status =
+            check(MPI_Allgatherv(mine, (int)bytes, MPI_BYTE, all, counts, places, MPI_BYTE, comm->handle),
+                  "MPI_Allgatherv");
+    free(counts);
+    return status;
+}
+
+/* Each rank's part as a broadcast in pieces: for more than an int can count. */
+static status_t gather_in_turn(struct comm *comm, const void *mine, int64_t bytes, void *all,
+                               const int64_t *sizes)
+{
+    status_t status = STATUS_OK;
+    int64_t offset = 0;
+    for (int r = 0; !status && r < comm->size; r++) {
+        if (r == comm->rank && bytes > 0)
+            memcpy((char *)all + offset, mine, (size_t)bytes);
+        for (int64_t done = 0; !status && done < sizes[r]; done += PIECE) {
+            int part = (int)(sizes[r] - done < PIECE ? sizes[r] - done : PIECE);
+            status =
+                check(MPI_Bcast((char *)all + offset + done, part, MPI_BYTE, r, comm->handle), "MPI_Bcast");
+        }
+        offset += sizes[r];
+    }
+    return status;
+}
+
 status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, void **all, int64_t *all_bytes)
 {
     *all = NULL;
@@ -137,17 +176,10 @@ status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, voi
         *all_bytes += sizes[r];
     if (!status)
         status = comm_agree(comm, memory_new(all, *all_bytes, 1, "gathered data"));
-    int64_t offset = 0;
-    for (int r = 0; !status && r < comm->size; r++) {
-        if (r == comm->rank && bytes > 0)
-            memcpy((char *)*all + offset, mine, (size_t)bytes);
-        for (int64_t done = 0; !status && done < sizes[r]; done += PIECE) {
-            int part = (int)(sizes[r] - done < PIECE ? sizes[r] - done : PIECE);
-            status =
-                check(MPI_Bcast((char *)*all + offset + done, part, MPI_BYTE, r, comm->handle), "MPI_Bcast");
-        }
-        offset += sizes[r];
-    }
+    if (!status && *all_bytes <= PIECE)
+        status = gather_at_once(comm, mine, bytes, *all, sizes);
+    else if (!status)
+        status = gather_in_turn(comm, mine, bytes, *all, sizes);
     free(sizes);
     return status;
 }
@@ -241,6 +273,16 @@ status_t comm_ranks_on_node(struct comm *comm, int *ranks)
     return status;
 }
 
+/* Whether one of the `count` names of `size` bytes each is `name`. */
+static bool is_among(const char *names, int64_t count, size_t size, const char *name)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (strcmp(names + (size_t)i * size, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 status_t comm_hosts(struct comm *comm, char **hosts)
 {
     char name[MPI_MAX_PROCESSOR_NAME + 1] = "";
@@ -248,20 +290,20 @@ status_t comm_hosts(struct comm *comm, char **hosts)
     void *all = NULL;
     int64_t bytes = 0;
     *hosts = NULL;
-    status_t status = check(MPI_Get_processor_name(name, &length), "MPI_Get_processor_name");
+    status_t status =
+        comm_agree(comm, check(MPI_Get_processor_name(name, &length), "MPI_Get_processor_name"));
     if (!status)
         status = comm_gather_all(comm, name, sizeof name, &all, &bytes);
     if (!status)
-        status = memory_new(hosts, bytes + 1, 1, "host names");
-    const char *previous = "";
+        status = comm_agree(comm, memory_new(hosts, bytes + 1, 1, "host names"));
     int64_t used = 0;
-    for (const char *at = all; !status && at < (const char *)all + bytes; at += sizeof name) {
-        if (strcmp(at, previous) != 0)
-            used += snprintf(*hosts + used, (size_t)(bytes + 1 - used), "%s%s", used > 0 ? "," : "", at);
-        previous = at;
+    for (int64_t r = 0; !status && r < comm->size; r++) {
+        const char *host = (const char *)all + (size_t)r * sizeof name;
+        if (!is_among(all, r, sizeof name, host))
+            used += snprintf(*hosts + used, (size_t)(bytes + 1 - used), "%s%s", used > 0 ? "," : "", host);
     }
     free(all);
-    return comm_agree(comm, status);
+    return status;
 }
 
 void comm_library(char *text, size_t size)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,18 +60,70 @@ static int64_t read_number(const char *path, const char *label)
     return value;
 }
 
-/* What is left in this process's own control group (version 2, then version 1), or -1. */
+/* The two layouts of control groups that a kernel may have. */
+struct group_files {
+    const char *line; /* of /proc/self/cgroup: what stands before the group's path */
+    const char *root;
+    const char *limit;
+    const char *used;
+    const char *reclaimable; /* a line of memory.stat: page cache that counts as used but can go */
+};
+
+static const struct group_files layouts[] = {
+    {"0::", "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"},
+    {":memory:", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+     "total_inactive_file"},
+};
+
+static int64_t read_group_number(const struct group_files *files, const char *group, const char *file,
+                                 const char *label)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s%s/%s", files->root, group, file);
+    return length < 0 || length >= (int)sizeof path ? -1 : read_number(path, label);
+}
+
+/* What a group and all above it leave to be taken, or -1 where none sets a limit. `group` is cut on the way
+ * up. */
+static int64_t left_in_group(const struct group_files *files, char *group)
+{
+    int64_t left = -1;
+    for (;;) {
+        int64_t limit = read_group_number(files, group, files->limit, "");
+        int64_t used = read_group_number(files, group, files->used, "");
+        int64_t cache = read_group_number(files, group, "memory.stat", files->reclaimable);
+        if (limit >= 0 && used >= 0) {
+            used -= cache > 0 && cache < used ? cache : 0;
+            int64_t here = limit > used ? limit - used : 0;
+            left = left < 0 || here < left ? here : left;
+        }
+        char *slash = strrchr(group, '/');
+        if (!slash)
+            return left;
+        *slash = '\0';
+    }
+}
+
+/* What is left in this process's own control group, or -1. */
 static int64_t control_group_left(void)
 {
-    int64_t limit = read_number("/sys/fs/cgroup/memory.max", "");
-    int64_t used = read_number("/sys/fs/cgroup/memory.current", "");
-    if (limit < 0) {
-        limit = read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes", "");
-        used = read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes", "");
-    }
-    if (limit < 0 || used < 0)
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    if (!file)
         return -1;
-    return limit > used ? limit - used : 0;
+    char line[PATH_MAX];
+    int64_t left = -1;
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+            char *found = strstr(line, layouts[i].line);
+            if (!found || (i == 0 && found != line))
+                continue;
+            char *group = found + strlen(layouts[i].line);
+            int64_t here = left_in_group(&layouts[i], strcmp(group, "/") == 0 ? group + 1 : group);
+            left = left < 0 || (here >= 0 && here < left) ? here : left;
+        }
+    }
+    return fclose(file) == 0 ? left : -1;
 }
 
 int64_t memory_available(void)

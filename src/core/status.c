@@ -1,5 +1,6 @@
 #include "core/status.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,11 @@ status_t status_new(enum status_code code, const char *format, ...)
     if (vsnprintf(status->message, sizeof status->message, format, arguments) < 0)
         status->message[0] = '\0';
     va_end(arguments);
+    /* One line, whatever a file's names hold. */
+    for (char *at = status->message; *at; at++) {
+        if (iscntrl((unsigned char)*at))
+            *at = ' ';
+    }
     return status;
 }
 

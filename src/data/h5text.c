@@ -7,7 +7,7 @@
 #include "data/h5.h"
 
 /* More names than this are no names of columns but a mistaken or hostile file. */
-enum { MAX_TEXTS = 1 << 20, MAX_TEXT_SIZE = 1 << 16 };
+enum { MAX_TEXTS = 1 << 20, MAX_TEXT_SIZE = 1 << 16, MAX_BYTES = 1 << 26 };
 
 void texts_free(struct texts *texts)
 {
@@ -15,6 +15,62 @@ void texts_free(struct texts *texts)
         free(texts->text[i]);
     free(texts->text);
     *texts = (struct texts){0};
+}
+
+/* Bytes of the UTF-8 character at `text`, 0 where there is none. */
+static size_t character_length(const unsigned char *text)
+{
+    static const unsigned char lead_mask[] = {0, 0x80, 0xe0, 0xf0, 0xf8};
+    static const unsigned char lead[] = {0, 0x00, 0xc0, 0xe0, 0xf0};
+    for (size_t length = 1; length <= 4; length++) {
+        if ((text[0] & lead_mask[length]) != lead[length])
+            continue;
+        for (size_t i = 1; i < length; i++) {
+            if ((text[i] & 0xc0) != 0x80)
+                return 0;
+        }
+        bool overlong = (length == 2 && text[0] < 0xc2) ||
+                        (length == 3 && text[0] == 0xe0 && text[1] < 0xa0) ||
+                        (length == 4 && text[0] == 0xf0 && text[1] < 0x90);
+        bool outside = (length == 3 && text[0] == 0xed && text[1] > 0x9f) ||
+                       (length == 4 && (text[0] > 0xf4 || (text[0] == 0xf4 && text[1] > 0x8f)));
+        return overlong || outside ? 0 : length;
+    }
+    return 0;
+}
+
+static bool is_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    while (*at) {
+        size_t length = character_length(at);
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
+status_t texts_clean(const char *name, char **clean)
+{
+    bool utf8 = is_utf8(name);
+    status_t status = memory_new(clean, 2 * (int64_t)strlen(name) + 1, 1, "a name");
+    if (status)
+        return status;
+    char *to = *clean;
+    for (const char *at = name; *at; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte < 0x20 || byte == 0x7f) {
+            *to++ = ' ';
+        } else if (utf8 || byte < 0x80) {
+            *to++ = *at;
+        } else {
+            *to++ = (char)(0xc0 | byte >> 6);
+            *to++ = (char)(0x80 | (byte & 0x3f));
+        }
+    }
+    *to = '\0';
+    return STATUS_OK;
 }
 
 status_t texts_append(struct texts *texts, const char *text)
@@ -70,7 +126,8 @@ static status_t read_all(hid_t attribute, hid_t dataset, hid_t type, hid_t space
     hssize_t count = H5Sget_simple_extent_npoints(space);
     htri_t variable = H5Tis_variable_str(type);
     size_t size = variable > 0 ? sizeof(char *) : H5Tget_size(type);
-    if (count < 0 || count > MAX_TEXTS || variable < 0 || size == 0 || size > MAX_TEXT_SIZE)
+    if (count < 0 || count > MAX_TEXTS || variable < 0 || size == 0 || size > MAX_TEXT_SIZE ||
+        (size_t)count * size > MAX_BYTES)
         return h5_failure(EXIT_BAD_DATA, "%s: no list of names that can be read", what);
     hid_t native = H5Tcopy(type);
     char *memory = NULL;

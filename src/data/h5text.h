@@ -16,6 +16,10 @@ struct texts {
 
 void texts_free(struct texts *texts);
 
+/* `name` as UTF-8 without control characters: what is not UTF-8 is taken for Latin-1, as R and MATLAB write
+ * it on some systems. Owned by the caller. */
+status_t texts_clean(const char *name, char **clean) __attribute__((warn_unused_result));
+
 /* Appends a copy. */
 status_t texts_append(struct texts *texts, const char *text) __attribute__((warn_unused_result));
 

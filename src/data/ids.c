@@ -11,9 +11,11 @@
 #include "data/h5.h"
 
 enum { SLAB_ROWS = 1 << 16, NAMED = 5, ID_TEXT_SIZE = 64 };
-/* Memory that one round of the exchange may take on a rank, both sides together, even where the customers
- * themselves will take less. */
-static const int64_t LEAST_ROUND_BYTES = INT64_C(64) << 20;
+/* Of ids in memory at a time, where long texts make a slab of SLAB_ROWS more than that. */
+static const int64_t SLAB_BYTES = INT64_C(8) << 20;
+/* Memory of one round of the exchange on a rank, both sides together, where the customers themselves take
+ * less. */
+static const int64_t ROUND_BYTES = INT64_C(64) << 20;
 
 struct key {
     uint64_t high;
@@ -42,15 +44,15 @@ struct id_slab {
     const struct source_id *id;
     hid_t type; /* in memory; owned */
     size_t item;
+    int64_t rows; /* at a time */
     char *memory;
     hid_t space; /* of what memory holds, for reclaiming variable-length text; owned */
 };
 
 static void slab_release(struct id_slab *slab)
 {
-    if (slab->id->kind == ID_VARIABLE_TEXT && slab->space >= 0 &&
-        H5Dvlen_reclaim(slab->type, slab->space, H5P_DEFAULT, slab->memory) < 0)
-        memset(slab->memory, 0, slab->item);
+    if (slab->id->kind == ID_VARIABLE_TEXT && slab->space >= 0)
+        (void)H5Dvlen_reclaim(slab->type, slab->space, H5P_DEFAULT, slab->memory);
     h5_close(slab->space);
     slab->space = H5I_INVALID_HID;
 }
@@ -72,7 +74,9 @@ static status_t slab_open(struct id_slab *slab, const struct source_id *id)
     slab->item = slab->type < 0 ? 0 : id->kind == ID_VARIABLE_TEXT ? sizeof(char *) : H5Tget_size(slab->type);
     if (slab->item == 0)
         return h5_failure(EXIT_INTERNAL, "%s: its type cannot be read", id->path);
-    return memory_new(&slab->memory, SLAB_ROWS, slab->item, "customer ids");
+    slab->rows = SLAB_BYTES / (int64_t)slab->item;
+    slab->rows = slab->rows < 1 ? 1 : slab->rows > SLAB_ROWS ? SLAB_ROWS : slab->rows;
+    return memory_new(&slab->memory, slab->rows, slab->item, "customer ids");
 }
 
 static status_t slab_read(struct id_slab *slab, int64_t first, int64_t count)
@@ -156,8 +160,8 @@ static status_t file_keys(struct exchange *exchange, struct id_slab *slab, int64
 {
     const struct partition *part = &exchange->table->partition;
     status_t status = STATUS_OK;
-    for (int64_t done = 0; !status && done < part->row_count; done += SLAB_ROWS) {
-        int64_t count = part->row_count - done < SLAB_ROWS ? part->row_count - done : SLAB_ROWS;
+    for (int64_t done = 0; !status && done < part->row_count; done += slab->rows) {
+        int64_t count = part->row_count - done < slab->rows ? part->row_count - done : slab->rows;
         status = slab_read(slab, part->first_row + done, count);
         for (int64_t i = 0; !status && i < count; i++) {
             struct key key = key_of(slab, i, part->first_row + done + i);
@@ -330,7 +334,7 @@ static int64_t rounds_needed(const struct table *table)
 {
     int64_t share = table->partition.rows / table->comm->size + BLOCK_ROWS;
     int64_t later = share * table->features * (int64_t)sizeof(float);
-    int64_t allowed = later > LEAST_ROUND_BYTES ? later : LEAST_ROUND_BYTES;
+    int64_t allowed = later > ROUND_BYTES ? later : ROUND_BYTES;
     return share * 2 * (int64_t)sizeof(struct key) / allowed + 1;
 }
 
@@ -381,8 +385,8 @@ static status_t copy_ids(const struct source *source, hid_t dataset)
 {
     struct id_slab slab;
     status_t status = slab_open(&slab, &source->id);
-    for (int64_t done = 0; !status && done < source->rows; done += SLAB_ROWS) {
-        int64_t count = source->rows - done < SLAB_ROWS ? source->rows - done : SLAB_ROWS;
+    for (int64_t done = 0; !status && done < source->rows; done += slab.rows) {
+        int64_t count = source->rows - done < slab.rows ? source->rows - done : slab.rows;
         status = slab_read(&slab, done, count);
         if (!status)
             status = h5_write_rows(dataset, slab.type, done, count, slab.memory);

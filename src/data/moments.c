@@ -33,7 +33,7 @@ void moments_add_times(struct moments *moments, double value, int64_t count)
     moments->present += count;
     moments->low = value < moments->low ? value : moments->low;
     moments->high = value > moments->high ? value : moments->high;
-    /* count * value as exact pairs of doubles: count is split so that each part has few bits */
+    /* count * value as exact pairs of doubles */
     double square = value * value;
     double term[3] = {value, square, __builtin_fma(value, value, -square)};
     for (int t = 0; t < 3; t++) {

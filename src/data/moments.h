@@ -11,7 +11,7 @@
 
 /* Largest magnitude of an input number whose square can be summed: beyond it a number is a mistake or a code.
  */
-#define MOMENTS_LARGEST 1e150
+#define MOMENTS_LARGEST 1e140
 
 struct moments {
     int64_t present; /* values that are not missing */

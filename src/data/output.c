@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +77,11 @@ status_t output_add(struct output *output, const char *name, const char **partia
 
 status_t output_reserve(const char *partial, int64_t bytes)
 {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        (rlim_t)bytes > limit.rlim_cur)
+        return status_new(EXIT_IO_ERROR, "%s: %lld bytes are needed but files may have %llu here (ulimit -f)",
+                          partial, (long long)bytes, (unsigned long long)limit.rlim_cur);
     int descriptor = open(partial, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0)
         return cannot_create(partial);
@@ -114,12 +120,23 @@ static status_t flush(const char *path)
     return STATUS_OK;
 }
 
+/* Found before the first rename, not between two. */
+static status_t check_replaceable(const char *path)
+{
+    struct stat there;
+    if (stat(path, &there) == 0 && S_ISDIR(there.st_mode))
+        return status_new(EXIT_NO_OUTPUT, "%s is a directory and cannot be replaced by a file", path);
+    return STATUS_OK;
+}
+
 status_t output_commit(struct output *output)
 {
     status_t status = STATUS_OK;
     for (int i = 0; !status && i < output->count; i++)
         status = flush(output->partial[i]);
-    for (int i = 0; !status && i < output->count; i++) {
+    for (int i = 0; !status && i < output->count; i++)
+        status = check_replaceable(output->path[i]);
+    for (int i = output->count - 1; !status && i >= 0; i--) {
         if (rename(output->partial[i], output->path[i]) != 0) {
             status =
                 status_new(EXIT_IO_ERROR, "%s: cannot be renamed: %s", output->partial[i], strerror(errno));

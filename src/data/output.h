@@ -33,7 +33,8 @@ status_t output_reserve(const char *partial, int64_t bytes) __attribute__((warn_
 status_t output_text_begin(const char *partial, FILE **file) __attribute__((warn_unused_result));
 status_t output_text_end(const char *partial, FILE *file) __attribute__((warn_unused_result));
 
-/* Flushes all files to disk, then renames them. After it nothing temporary is left. */
+/* Flushes all files to disk, then renames them, the first announced last. After it nothing temporary is left.
+ */
 status_t output_commit(struct output *output) __attribute__((warn_unused_result));
 
 /* Removes what was not committed. */

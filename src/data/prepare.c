@@ -12,6 +12,8 @@
 enum { EXACT_BITS = 53, WEIGHT_BITS = 4 };
 /* Beyond this a squared distance could leave float's range. */
 static const double LARGEST_PREPARED = 0x1p50;
+/* Below this a squared distance could be lost at the other end of float's range. */
+static const double SMALLEST_SPREAD = 0x1p-50;
 /* The grid must be this much finer than a feature's spread, and so must be float's resolution at its mean. */
 static const double FINEST_SHARE = 0x1p-8;
 
@@ -94,7 +96,8 @@ static void want_quantiles(struct learning *learning, int64_t c)
     wanted[UPPER_CLIP] = settings->clip[1] < 1;
     wanted[QUARTILE_1] = robust;
     wanted[QUARTILE_3] = robust;
-    wanted[MEDIAN] = robust || (settings->missing == MISSING_MEDIAN && present < learning->survey->customers);
+    /* also where nobody lacks a value now: customers who are scored later may */
+    wanted[MEDIAN] = robust || settings->missing == MISSING_MEDIAN;
 }
 
 static status_t list_requests(struct learning *learning, struct select_request **requests, int64_t *count)
@@ -279,7 +282,8 @@ static status_t choose_quantum(struct learning *learning, int64_t c)
                           "%s: %s reaches %g in prepared units, too far to measure distances; "
                           "choose another prepare.scale",
                           learning->table->source->path, name, farthest);
-    if (feature->quantum > deviation * FINEST_SHARE || fabs(offset) * 0x1p-24 > deviation * FINEST_SHARE)
+    if (!(deviation >= SMALLEST_SPREAD && feature->quantum <= deviation * FINEST_SHARE &&
+          fabs(offset) * 0x1p-24 <= deviation * FINEST_SHARE))
         return status_new(EXIT_BAD_DATA,
                           "%s: %s varies by %g around %g in prepared units, too little to be summed "
                           "exactly; choose another prepare.scale",
@@ -313,6 +317,10 @@ static status_t keep_features(struct learning *learning, struct preparation *pre
             kept++;
         else if (learning->moments[c].present == 0)
             log_warning(table->log, "%s has no values and is left out", table_name(table, c));
+        else if (learning->survey->raw[c].low < learning->survey->raw[c].high)
+            log_warning(table->log,
+                        "%s does not vary enough once it is transformed and clipped, and is left out",
+                        table_name(table, c));
         else
             log_warning(table->log, "%s is the same for all customers (%g) and is left out",
                         table_name(table, c), learning->survey->raw[c].low);

@@ -8,6 +8,9 @@
 #include "core/status.h"
 #include "data/table.h"
 
+/* Memory that a request takes at least, in bytes; small selections take up to 8 MB in all. */
+enum { SELECT_BYTES = 640 };
+
 struct select_request {
     int64_t column; /* of the table */
     int32_t group;  /* 0 where all customers are one group */

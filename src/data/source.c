@@ -41,26 +41,24 @@ bool source_exists(hid_t file, const char *path)
     return exists;
 }
 
+enum { MOST_SLOTS = 200003 }; /* of a chunk cache: one a chunk is plenty */
+
 /* A dataset access list whose chunk cache holds one row of chunks, or H5P_DEFAULT for contiguous datasets. */
-static hid_t chunk_access(hid_t dataset, int rank, const hsize_t *dimensions, bool transposed,
-                          int64_t *chunk_rows)
+static hid_t chunk_access(hid_t dataset, int rank, const hsize_t *dimensions, bool transposed)
 {
     hid_t access = H5P_DEFAULT;
     hsize_t chunk[2] = {1, 1};
     hid_t creation = H5Dget_create_plist(dataset);
     hid_t type = H5Dget_type(dataset);
-    *chunk_rows = 0;
     if (creation >= 0 && type >= 0 && H5Pget_layout(creation) == H5D_CHUNKED &&
-        H5Pget_chunk(creation, rank, chunk) == rank) {
+        H5Pget_chunk(creation, rank, chunk) == rank && chunk[0] > 0 && chunk[1] > 0) {
         int row_axis = transposed ? 1 : 0;
-        *chunk_rows = (int64_t)chunk[row_axis];
         hsize_t across = rank == 1 ? 1 : dimensions[1 - row_axis] / chunk[1 - row_axis] + 1;
         /* Two rows of chunks: a slab may begin in one and end in the next. */
         double bytes = 2.0 * (double)across * (double)chunk[0] * (double)chunk[1] * (double)H5Tget_size(type);
         access = H5Pcreate(H5P_DATASET_ACCESS);
-        size_t slots = (size_t)(across < 1000000 ? across * 2 * 100 + 1 : 200000033);
-        if (access >= 0 && bytes < 0x1p62 &&
-            H5Pset_chunk_cache(access, slots > 521 ? slots : 521, (size_t)bytes, 1.0) < 0) {
+        size_t slots = across < MOST_SLOTS / 200 ? (size_t)across * 200 + 521 : MOST_SLOTS;
+        if (access >= 0 && bytes < 0x1p62 && H5Pset_chunk_cache(access, slots, (size_t)bytes, 1.0) < 0) {
             h5_close(access);
             access = H5P_DEFAULT;
         }
@@ -184,7 +182,7 @@ status_t source_add_column(struct source *source, const char *name, int64_t data
     source->column = grown;
     struct source_column *column = &grown[source->column_count];
     *column = (struct source_column){.dataset = dataset, .index = index};
-    status_t status = memory_copy_text(&column->name, name);
+    status_t status = texts_clean(name, &column->name);
     if (!status)
         source->column_count++;
     return status;
@@ -243,8 +241,7 @@ static status_t fit_caches(struct source *source)
             dimensions[0] = (hsize_t)dataset->width;
             dimensions[1] = (hsize_t)dataset->rows;
         }
-        hid_t access = chunk_access(dataset->id, dataset->flat ? 1 : 2, dimensions, dataset->transposed,
-                                    &dataset->chunk_rows);
+        hid_t access = chunk_access(dataset->id, dataset->flat ? 1 : 2, dimensions, dataset->transposed);
         if (access == H5P_DEFAULT)
             continue;
         h5_close(dataset->id);

@@ -29,7 +29,6 @@ struct source_dataset {
     enum reading reading;
     bool has_missing_code; /* a number that stands for missing besides NaN */
     double missing_code;
-    int64_t chunk_rows; /* 0: contiguous */
 };
 
 struct source_column {

@@ -35,24 +35,29 @@ bool source_is_group(hid_t file, const char *path)
     return type_at(file, path) == H5I_GROUP;
 }
 
+struct listing {
+    struct texts *names;
+    status_t failure;
+};
+
+static herr_t list_member(hid_t group, const char *name, const H5L_info_t *info, void *data)
+{
+    (void)group;
+    (void)info;
+    struct listing *listing = data;
+    listing->failure = texts_append(listing->names, name);
+    return listing->failure ? -1 : 0;
+}
+
 /* The names of a group's members, in the order of their names. */
 static status_t list_group(hid_t file, const char *path, struct texts *names)
 {
     *names = (struct texts){0};
-    H5G_info_t info;
-    if (H5Gget_info_by_name(file, path, &info, H5P_DEFAULT) < 0)
-        return h5_failure(EXIT_NO_INPUT, "%s cannot be listed", path);
-    status_t status = STATUS_OK;
-    for (hsize_t i = 0; !status && i < info.nlinks; i++) {
-        char name[1024] = "";
-        ssize_t length =
-            H5Lget_name_by_idx(file, path, H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT);
-        if (length < 0 || length >= (ssize_t)sizeof name)
-            status = h5_failure(EXIT_NO_INPUT, "%s: a member's name cannot be read", path);
-        else
-            status = texts_append(names, name);
-    }
-    return status;
+    struct listing listing = {names, STATUS_OK};
+    if (H5Literate_by_name(file, path, H5_INDEX_NAME, H5_ITER_INC, NULL, list_member, &listing, H5P_DEFAULT) <
+        0)
+        return status_first(listing.failure, h5_failure(EXIT_NO_INPUT, "%s cannot be listed", path));
+    return STATUS_OK;
 }
 
 /* The first of a few usual places that exists, as a path owned by the caller; *path is NULL where none does.
@@ -264,7 +269,7 @@ static status_t recognise_path(struct source *source, const char *path, const ch
 }
 
 /* The one pandas frame at the root, "" for none. */
-static status_t find_unusual(struct source *source, char *found, size_t size)
+static status_t find_frame(struct source *source, char *found, size_t size)
 {
     struct texts members = {0};
     status_t status = list_group(source->file, "/", &members);
@@ -287,7 +292,7 @@ static status_t find_unusual(struct source *source, char *found, size_t size)
     return status;
 }
 
-status_t source_recognise(struct source *source, const char *features, const char *id)
+static status_t recognise(struct source *source, const char *features, const char *id)
 {
     static const char *const usual[] = {"/features", "/table/columns"};
     if (features && !source_exists(source->file, features))
@@ -299,7 +304,7 @@ status_t source_recognise(struct source *source, const char *features, const cha
             return recognise_path(source, usual[i], id);
     }
     char found[1100];
-    status_t status = find_unusual(source, found, sizeof found);
+    status_t status = find_frame(source, found, sizeof found);
     if (!status && found[0] != '\0')
         return recognise_path(source, found, id);
     if (!status)
@@ -308,5 +313,43 @@ status_t source_recognise(struct source *source, const char *features, const cha
                        "%s: no features: expected a dataset or group /features, Vaex's /table/columns or a "
                        "pandas frame in fixed format; or name the place by input.features",
                        source->path);
+    return status;
+}
+
+/* "/a/b" for "a/b", "/a//b" and "/a/b/", so that paths can be compared; NULL for NULL. Owned by the caller.
+ */
+static status_t normalise(const char *path, char **normal)
+{
+    *normal = NULL;
+    if (!path)
+        return STATUS_OK;
+    status_t status = memory_new(normal, (int64_t)strlen(path) + 2, 1, "a path");
+    if (status)
+        return status;
+    char *to = *normal;
+    for (const char *at = path; *at; at++) {
+        if (*at == '/')
+            continue;
+        if (at == path || at[-1] == '/')
+            *to++ = '/';
+        *to++ = *at;
+    }
+    if (to == *normal)
+        *to++ = '/';
+    *to = '\0';
+    return STATUS_OK;
+}
+
+status_t source_recognise(struct source *source, const char *features, const char *id)
+{
+    char *features_path = NULL;
+    char *id_path = NULL;
+    status_t status = normalise(features, &features_path);
+    if (!status)
+        status = normalise(id, &id_path);
+    if (!status)
+        status = recognise(source, features_path, id_path);
+    free(features_path);
+    free(id_path);
     return status;
 }

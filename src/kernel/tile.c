@@ -27,7 +27,8 @@ KERNEL_VERSIONS double tile_distance(const float *tile, int64_t features, int la
 static void set_gap(struct tile_centroids *centroids, double largest)
 {
     double d = (double)centroids->features;
-    double roundings = 2 * (2 * d + 4) * 0x1p-24 * 1.01;
+    /* higher powers of u: at most a factor 1 / (1 - (2 d + 4) u) */
+    double roundings = 2 * (2 * d + 4) * 0x1p-24 * 1.01 / (1.0 - (2 * d + 4) * 0x1p-24);
     centroids->gap_constant = (float)(roundings * 0.5 * largest * largest + (2 * d + 4) * 0x1p-147);
     centroids->gap_linear = (float)(roundings * largest * 1.01);
     centroids->gap_square = (float)((d + 4) * 0x1p-52 * 1.01);

@@ -120,7 +120,7 @@ def check_assignments(results, prepared: np.ndarray, rows=None):
 
 
 def check_profiles(results, names: list[str], values: np.ndarray):
-    """Means, deviations and medians per segment in input units; `values`: the table's columns, features then profile."""
+    """Means, deviations and medians per segment in input units; `values`: features, then columns to describe."""
     kept = [names.index(name.decode()) for name in results.model["feature_names"]]
     for h in range(len(results.size)):
         members = values[results.segment == h]

@@ -44,7 +44,7 @@ def fit_form(tmp_path, ranks=None, **dotted):
     return fit(tmp_path, tmp_path / "in.h5", ranks=ranks, **(SETTINGS | dotted))
 
 
-# ---- matrix ----------------------------------------------------------------------------------------------------------
+# ---- matrix --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "f2"])
@@ -149,7 +149,7 @@ def test_paths_that_are_given(tmp_path, plain):
     assert np.array_equal(found.customer_id, np.arange(CUSTOMERS)[::-1])
 
 
-# ---- missing values ----------------------------------------------------------------------------------------------------
+# ---- missing values ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["f4", ">f8"])
@@ -188,7 +188,7 @@ def test_missing_integers_of_r(tmp_path, marked):
     same(found, fit(tmp_path / "float", tmp_path / "float.h5", **SETTINGS))
 
 
-# ---- columns -----------------------------------------------------------------------------------------------------------
+# ---- columns -------------------------------------------------------------------------------------------------------
 
 
 def in_order(values):
@@ -245,7 +245,7 @@ def test_text_columns_that_are_asked_for(tmp_path, option, value):
     assert done.returncode == 65 and "city holds no numbers" in done.stderr
 
 
-# ---- pandas ------------------------------------------------------------------------------------------------------------
+# ---- pandas --------------------------------------------------------------------------------------------------------
 
 
 def frame() -> pd.DataFrame:
@@ -321,7 +321,7 @@ def test_two_pandas_frames_need_a_choice(tmp_path):
     fit_form(tmp_path, input__features="/two")
 
 
-# ---- ids -----------------------------------------------------------------------------------------------------------------
+# ---- ids -----------------------------------------------------------------------------------------------------------
 
 IDS = {
     "int32": lambda: np.arange(CUSTOMERS, dtype="<i4")[::-1],

@@ -1,4 +1,4 @@
-"""What is learned: labels, distances, inertia, sizes, numbers and profiles against NumPy; small and degenerate cases."""
+"""What is learned: labels, distances, inertia, sizes, numbers, profiles against NumPy; small and degenerate cases."""
 
 import math
 

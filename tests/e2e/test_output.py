@@ -1,4 +1,4 @@
-"""What is written and said: the three files agree, carry their names and units, and replace older ones only at the end."""
+"""What is written and said: the three files agree, carry names and units, and replace older ones only at the end."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def results(tmp_path_factory, table):
     return fit(directory, path, ranks=2, options=(), features__profile=["clv"])
 
 
-# ---- results.h5 ------------------------------------------------------------------------------------------------------------
+# ---- results.h5 ----------------------------------------------------------------------------------------------------
 
 SHAPES = {
     "assignments/customer_id": ((4000,), "<i8"), "assignments/segment": ((4000,), "<i4"),
@@ -72,7 +72,7 @@ def test_attributes_are_those_of_the_contract(results):
     assert attributes["customers"] == attributes["customers_used"] == 4000
 
 
-# ---- summary.json and segments.csv -----------------------------------------------------------------------------------------
+# ---- summary.json and segments.csv ---------------------------------------------------------------------------------
 
 
 def test_summary_agrees(results, table):
@@ -128,7 +128,7 @@ def test_the_words_name_what_is_most_different(results, table):
         assert ("high" in first) == (effect[strongest] > 0) and ("low" in first) == (effect[strongest] < 0)
 
 
-# ---- the terminal ----------------------------------------------------------------------------------------------------------
+# ---- the terminal --------------------------------------------------------------------------------------------------
 
 
 def test_the_table_at_the_end(results):
@@ -184,7 +184,8 @@ def test_a_terminal_shows_a_progress_line(tmp_path):
     config = write_config(tmp_path, path, segments__k=12, kmeans__batch=2048)
     shown = on_a_terminal("fit", config)
     drawn = re.findall(r"\r([^\r\n\033]+)\033\[K", shown)
-    assert any(line.startswith("mini-batches") for line in drawn) and any("customers/s" in line for line in drawn), shown
+    assert any(line.startswith("mini-batches") for line in drawn), shown
+    assert any("customers/s" in line for line in drawn), shown
     assert re.search(r"inertia [\d.]+ per customer", shown)
     # The line is cleared before the table, which stands alone.
     end = shown[shown.rindex("\033[K") :]
@@ -192,7 +193,7 @@ def test_a_terminal_shows_a_progress_line(tmp_path):
     assert "\r\033" not in on_a_terminal("fit", config, "-q").replace("\r\n", "\n")
 
 
-# ---- existing results ------------------------------------------------------------------------------------------------------
+# ---- existing results ----------------------------------------------------------------------------------------------
 
 
 def test_results_are_replaced_only_at_the_end(tmp_path):

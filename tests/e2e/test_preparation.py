@@ -27,9 +27,8 @@ def awkward(customers=3001) -> np.ndarray:
 def check_constants(model, names, values, missing="median", how=None, clip=(0.0, 1.0), scale="zscore", weight=None):
     kept = [name.decode() for name in model["feature_names"]]
     for f, name in enumerate(kept):
-        expected = oracle.learn_feature(
-            values[:, names.index(name)], missing, (how or {}).get(name, "none"), clip, scale, (weight or {}).get(name, 1)
-        )
+        shape, weighs = (how or {}).get(name, "none"), (weight or {}).get(name, 1)
+        expected = oracle.learn_feature(values[:, names.index(name)], missing, shape, clip, scale, weighs)
         assert model["missing"][f] == expected.missing and model["weight"][f] == expected.weight
         assert model["transform"][f].decode() == expected.transform
         width = expected.weight / expected.factor
@@ -65,8 +64,8 @@ def check_all(tmp_path, values, names=NAMES, ranks=None, rows=None, **settings):
 
 @pytest.mark.parametrize("scale,missing", itertools.product(["zscore", "robust", "minmax", "none"], ["median", "mean"]))
 def test_scale_and_missing_with_clip_transform_weight(tmp_path, scale, missing):
-    settings = {"how": {"money": "log1p", "sparse": "sqrt"}, "clip": (0.01, 0.95), "weight": {"money": 2.5, "flag": 0.5}}
-    check_all(tmp_path, awkward(), scale=scale, missing=missing, **settings)
+    settings = {"how": {"money": "log1p", "sparse": "sqrt"}, "weight": {"money": 2.5, "flag": 0.5}}
+    check_all(tmp_path, awkward(), scale=scale, missing=missing, clip=(0.01, 0.95), **settings)
 
 
 @pytest.mark.parametrize("scale", ["zscore", "robust", "minmax", "none"])
@@ -132,7 +131,8 @@ def test_drop_leaves_customers_out(tmp_path, ranks):
 def test_drop_minds_the_features_only(tmp_path):
     """A missing value in a column that is only described leaves nobody out."""
     path = write_matrix(tmp_path / "in.h5", awkward(), NAMES)
-    results = fit(tmp_path, path, prepare__missing="drop", features__use=["plain", "flag"], features__profile=["sparse"])
+    chosen = {"features__use": ["plain", "flag"], "features__profile": ["sparse"]}
+    results = fit(tmp_path, path, prepare__missing="drop", **chosen)
     assert results.segment.min() == 0
 
 

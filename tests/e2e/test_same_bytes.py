@@ -1,4 +1,4 @@
-"""The same customers and config give the same bytes in every dataset: any number of ranks, any storage of the numbers."""
+"""The same customers and config give the same bytes in every dataset: any number of ranks, any storage of numbers."""
 
 import h5py
 import numpy as np

@@ -3,6 +3,7 @@
 #define LOHKO_TESTS_FILES_H
 
 #include <hdf5.h>
+#include <math.h>
 
 #include "data/h5.h"
 #include "data/source.h"
@@ -113,6 +114,68 @@ SUPPORT void input_close(struct input *input)
 {
     table_close(&input->table);
     source_close(&input->source);
+}
+
+/* ---- walking a table ---- */
+
+struct visit {
+    const struct input *input;
+    cell_value expected;
+    const int64_t *from; /* column of the file that each column of the table is; NULL: the same */
+    int64_t next_row;
+    int64_t blocks;
+};
+
+SUPPORT status_t visit_block(void *context, const struct raw_block *block)
+{
+    struct visit *visit = context;
+    const struct table *table = &visit->input->table;
+    assert_int_equal(block->first_row, visit->next_row);
+    assert_int_equal(block->block, table->partition.first_block + visit->blocks);
+    assert_int_equal(block->local, visit->blocks);
+    assert_int_equal(block->rows, partition_block_rows(&table->partition, block->block));
+    for (int64_t c = 0; c < table->columns; c++) {
+        for (int i = 0; i < block->rows; i++) {
+            double expected = visit->expected(block->first_row + i, visit->from ? visit->from[c] : c);
+            double got = block->value[c * BLOCK_ROWS + i];
+            if (got != expected && !(isnan(got) && isnan(expected)))
+                print_error("row %d column %d: %g, not %g\n", (int)block->first_row + i, (int)c, got,
+                            expected);
+            assert_true(got == expected || (isnan(got) && isnan(expected)));
+        }
+    }
+    visit->next_row += block->rows;
+    visit->blocks++;
+    return STATUS_OK;
+}
+
+SUPPORT void check_walk(struct input *input, cell_value expected, const int64_t *from)
+{
+    struct visit visit = {input, expected, from, input->table.partition.first_row, 0};
+    assert_ok(table_walk(&input->table, visit_block, &visit));
+    assert_int_equal(visit.blocks, input->table.partition.block_count);
+    assert_int_equal(visit.next_row, input->table.partition.first_row + input->table.partition.row_count);
+}
+
+/* A chunk of rows x columns; 0 rows: contiguous. */
+SUPPORT hid_t chunked(int64_t rows, int64_t columns)
+{
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    hsize_t chunk[2] = {(hsize_t)rows, (hsize_t)columns};
+    assert_true(creation >= 0);
+    if (rows > 0)
+        assert_true(H5Pset_chunk(creation, 2, chunk) >= 0);
+    return creation;
+}
+
+/* Ids 0, 3, 6 ... */
+SUPPORT void write_integer_ids(hid_t file, const char *path, int64_t rows)
+{
+    static int64_t id[8 * BLOCK_ROWS];
+    for (int64_t i = 0; i < rows; i++)
+        id[i] = i * 3;
+    hsize_t count = (hsize_t)rows;
+    put_dataset(file, path, H5T_STD_I64LE, H5P_DEFAULT, 1, &count, H5T_NATIVE_INT64, id);
 }
 
 #endif

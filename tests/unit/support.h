@@ -155,6 +155,8 @@ SUPPORT void sample_fill(struct sample *sample)
     struct customers *customers = &sample->customers;
     const struct partition *part = &customers->partition;
     int64_t features = customers->features;
+    if (part->block_count == 0)
+        return;
     memset(sample->left_out, 0xff, (size_t)(part->block_count * BLOCK_TILES) * sizeof(uint16_t));
     for (int64_t i = 0; i < part->row_count; i++) {
         int64_t row = part->first_row + i;
@@ -243,14 +245,14 @@ SUPPORT double sample_distance(const struct sample *sample, int64_t row, const d
 /* The nearest of k centroids, the lowest number on a tie; -1 for a customer left out. */
 SUPPORT int32_t sample_nearest(const struct sample *sample, int64_t row, const double *centroid, int64_t k)
 {
-    int32_t nearest = 0;
-    if (sample->is_out[row])
-        return -1;
-    for (int64_t h = 1; h < k; h++) {
-        int64_t features = sample->customers.features;
-        if (sample_distance(sample, row, centroid + h * features) <
-            sample_distance(sample, row, centroid + nearest * features))
+    int32_t nearest = -1;
+    double least = 0.0;
+    for (int64_t h = 0; h < k && !sample->is_out[row]; h++) {
+        double distance = sample_distance(sample, row, centroid + h * sample->customers.features);
+        if (nearest < 0 || distance < least) {
             nearest = (int32_t)h;
+            least = distance;
+        }
     }
     return nearest;
 }

@@ -139,6 +139,7 @@ static void check_answers(const struct select_request *request, int64_t count, b
                         (int)asked->rank, (int)values);
         assert_true(asked->value == value[asked->rank]);
         assert_true(asked->next == next);
+        assert_false(asked->value == 0 && signbit(asked->value)); /* both zeros are the positive one */
     }
 }
 
