@@ -21,7 +21,7 @@ status_t status_new(enum status_code code, const char *format, ...)
     /* One line, whatever a file's names hold. */
     for (char *at = status->message; *at; at++) {
         if (iscntrl((unsigned char)*at))
-            *at = ' ';
+            *at = '?';
     }
     return status;
 }

@@ -19,6 +19,8 @@ static status_t make_directories(const char *directory)
 {
     char *path = NULL;
     status_t status = memory_copy_text(&path, directory);
+    if (!status && path[0] == '\0')
+        status = status_new(EXIT_NO_OUTPUT, "the output directory has an empty name");
     for (char *slash = path; !status && slash;) {
         slash = strchr(slash + 1, '/');
         if (slash)

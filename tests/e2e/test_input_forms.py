@@ -5,7 +5,7 @@ import numpy as np
 import oracle
 import pandas as pd
 import pytest
-from conftest import blobs, datasets, fit, lohko, with_holes, write_config, write_matrix
+from conftest import blobs, datasets, fit, lohko, texts, with_holes, write_config, write_matrix
 
 CUSTOMERS = 2600  # three blocks, the last one short
 NAMES = ["recency", "orders", "basket"]
@@ -377,3 +377,30 @@ def test_the_same_id_twice(tmp_path, kind, ranks):
     oracle.check_assignments(first, oracle.prepare(first.model, NAMES, values[rows]), rows)
     every = fit(tmp_path / "allow", tmp_path / "in.h5", ranks=ranks, input__duplicates="allow", **SETTINGS)
     assert every.segment.min() == 0
+
+
+# ---- names and paths that are not written as expected --------------------------------------------------------------
+
+
+def test_names_in_latin_1_and_with_control_characters(tmp_path):
+    """As R and MATLAB write them on some systems; the whole way to JSON and to the table."""
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        features = file.create_dataset("features", data=blobs(300, 3, 3, 5))
+        features.attrs["feature_names"] = np.array([b"gr\xf6\xdfe", b"two\nlines", "ä".encode() * 140])
+    results = fit(tmp_path, tmp_path / "in.h5", segments__k=3)
+    names = ["größe", "two lines", "ä" * 140]
+    assert [feature["name"] for feature in results.summary["features"]] == names
+    assert texts(results.model["feature_names"]) == names
+    assert len((results.directory / "segments.csv").read_text(encoding="utf-8").splitlines()) == 4
+
+
+@pytest.mark.parametrize("id_path", ["/customers/number", "customers/number", "/customers//number", "customers/number/"])
+@pytest.mark.parametrize("features_path", ["/customers", "customers/"])
+def test_the_id_is_no_feature_however_its_path_is_spelled(tmp_path, id_path, features_path):
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        values = blobs(300, 2, 3, 5)
+        file["customers/a"], file["customers/b"] = values[:, 0], values[:, 1]
+        file["customers/number"] = np.arange(300) * 3
+    results = fit(tmp_path, tmp_path / "in.h5", segments__k=3, input__features=features_path, input__id=id_path)
+    assert texts(results.model["feature_names"]) == ["a", "b"]
+    assert results.customer_id.tolist() == list(range(0, 900, 3))

@@ -239,3 +239,15 @@ def test_relative_paths_start_where_lohko_runs(tmp_path):
     config = write_config(tmp_path / "elsewhere", "in.h5", output__directory="out")
     assert lohko("fit", config, "-q", cwd=tmp_path).returncode == 0
     assert (tmp_path / "out" / "results.h5").exists()
+
+
+def test_a_directory_in_the_way_is_found_before_anything_is_replaced(tmp_path):
+    path = write_matrix(tmp_path / "in.h5", blobs(300, 2, 3, 8))
+    first = fit(tmp_path, path)
+    before = {name: (first.directory / name).read_bytes() for name in RESULT_FILES - {"segments.csv"}}
+    (first.directory / "segments.csv").unlink()
+    (first.directory / "segments.csv" / "inside").mkdir(parents=True)
+    done = lohko("fit", first.config, "-q", "--segments.k=3")
+    assert done.returncode == 73 and "segments.csv is a directory" in done.stderr
+    assert before == {name: (first.directory / name).read_bytes() for name in before}
+    assert {entry.name for entry in os.scandir(first.directory)} == RESULT_FILES

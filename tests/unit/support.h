@@ -93,7 +93,7 @@ SUPPORT int make_directory(void)
 {
     const char *base = getenv("TMPDIR");
     if (world.rank == 0) {
-        snprintf(directory, sizeof directory, "%s/lohko-test-XXXXXX", base && base[0] ? base : "/tmp");
+        snprintf(directory, sizeof directory, "%s/lohko-test-XXXXXX", base && base[0] ? base : P_tmpdir);
         if (!mkdtemp(directory))
             directory[0] = '\0';
     }

@@ -30,6 +30,9 @@ static void check_epoch(struct minibatch_plan *plan, int64_t epoch)
             assert_true(chosen[i] - chosen[i - 1] < 2 * stratum);
         if (count == plan->strata)
             assert_true(chosen[0] < stratum && chosen[count - 1] >= plan->blocks - stratum);
+        /* also where some strata sit out: no batch comes from one half of the file */
+        if (plan->strata >= 8)
+            assert_true(chosen[0] < plan->blocks / 2 && chosen[count - 1] >= plan->blocks / 2);
     }
     for (int64_t b = 0; b < plan->blocks; b++)
         assert_int_equal(taken[b], 1);
