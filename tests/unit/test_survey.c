@@ -108,7 +108,7 @@ static void values_at_the_edge_of_a_domain_pass(void **state)
 {
     (void)state;
     const int edge_transforms[] = {TRANSFORM_NONE, TRANSFORM_SQRT, TRANSFORM_LOG1P, TRANSFORM_ASINH};
-    const double edge_values[] = {1e150, 0.0, -0.5, -1e150};
+    const double edge_values[] = {MOMENTS_LARGEST, 0.0, -0.5, -MOMENTS_LARGEST};
     for (int e = 0; e < 4; e++) {
         const int chosen[] = {TRANSFORM_NONE, edge_transforms[e]};
         struct input input;
