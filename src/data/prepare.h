@@ -23,8 +23,9 @@ struct prepare_settings {
     double *weight; /* per feature of the table, > 0 */
 };
 
-/* One prepared feature. prepared = round_to(quantum, (min(max(transform(x), low), high) - shift) * factor).
- */
+/* One prepared feature. prepared = round_to(quantum, (min(max(transform(x), low), high) - shift) * factor),
+ * kept as float: a large value is rounded to float's own coarser grid, whose steps are multiples of the
+ * quantum. */
 struct prepared_feature {
     int64_t column;  /* of the table */
     int64_t missing; /* customers that take part and have no value */
