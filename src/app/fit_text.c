@@ -6,6 +6,8 @@
 
 #include "app/fit.h"
 
+enum { TINY_PER = 200 }; /* customers, for one in a segment that is said to be tiny */
+
 /* A field of a CSV file (RFC 4180): quoted where it must be. */
 static void put_field(FILE *file, const char *text)
 {
@@ -125,6 +127,19 @@ static int64_t restarts_near_the_best(const struct kmeans_result *kmeans)
     return near;
 }
 
+/* A handful of extreme customers in a segment of their own is seldom what anybody wants. */
+static void warn_of_tiny_segments(const struct fit *fit)
+{
+    int64_t tiny = 0;
+    for (int64_t h = 0; h < fit->profile.k; h++)
+        tiny += fit->profile.size[h] * TINY_PER < fit->survey.customers;
+    if (tiny > 0)
+        printf("\n%" PRId64
+               " segment%s less than 1 in %d customers: extreme values set them apart.\n"
+               "To compare the others, try prepare.transform (log1p) or prepare.clip.\n",
+               tiny, tiny == 1 ? " holds" : "s hold", TINY_PER);
+}
+
 void fit_print_segments(const struct fit *fit)
 {
     char count[40];
@@ -145,6 +160,7 @@ void fit_print_segments(const struct fit *fit)
         group_digits(left_out, count, sizeof count);
         printf("%7d %14s %7s  left out\n", -1, count, "");
     }
+    warn_of_tiny_segments(fit);
     printf("\n%" PRId64 " of %" PRId64
            " restarts came within 1 %% of the best; %.1f s, %.2f GiB a rank at most\n",
            restarts_near_the_best(&fit->kmeans), fit->kmeans.restarts, log_elapsed(&fit->log),

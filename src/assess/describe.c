@@ -23,19 +23,26 @@ void describe_number(double value, char *text, int64_t size)
         snprintf(text, (size_t)size, "%.*f", magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : 3, value);
 }
 
+/* The effect by which a feature may mark a segment: none where most of its customers have no value. */
+static double marker_effect(const struct profile *profile, int64_t segment, int64_t column)
+{
+    bool known = 2 * profile->present[segment * profile->columns + column] >= profile->size[segment];
+    return known ? profile_effect(profile, segment, column) : 0.0;
+}
+
 int describe_markers(const struct profile *profile, const struct table *table, int64_t segment,
                      int64_t marker[DESCRIBE_MARKERS])
 {
     int count = 0;
     double strongest = 0.0;
     for (int64_t c = 0; c < table->features; c++)
-        strongest = fmax(strongest, fabs(profile_effect(profile, segment, c)));
+        strongest = fmax(strongest, fabs(marker_effect(profile, segment, c)));
     for (int64_t c = 0; c < table->features; c++) {
-        double effect = fabs(profile_effect(profile, segment, c));
+        double effect = fabs(marker_effect(profile, segment, c));
         if (effect < LEAST_EFFECT || effect < MARKER_SHARE * strongest)
             continue;
         int place = count < DESCRIBE_MARKERS ? count++ : DESCRIBE_MARKERS;
-        while (place > 0 && effect > fabs(profile_effect(profile, segment, marker[place - 1]))) {
+        while (place > 0 && effect > fabs(marker_effect(profile, segment, marker[place - 1]))) {
             if (place < DESCRIBE_MARKERS)
                 marker[place] = marker[place - 1];
             place--;

@@ -12,7 +12,8 @@ enum { DESCRIBE_MARKERS = 3 };
 
 /* The features that mark a segment, the strongest first (at most DESCRIBE_MARKERS): its mean lies at least
  * 0.3 population standard deviations from that of all customers, and at least a quarter as far as the
- * segment's strongest feature (marker variables after Dolnicar and Leisch, 2014). Returns how many. */
+ * segment's strongest feature (marker variables after Dolnicar and Leisch, 2014); at least half of its
+ * customers have a value. Returns how many. */
 int describe_markers(const struct profile *profile, const struct table *table, int64_t segment,
                      int64_t marker[DESCRIBE_MARKERS]);
 

@@ -288,15 +288,16 @@ status_t swap_improve(const struct customers *customers, const struct preparatio
         status = settle(&search, 0);
         search.panel.count = 1 + SWAP_VARIANTS;
     }
-    int patience = SWAP_PATIENCE;
+    int most = search.chosen ? SWAP_PATIENCE : 2 * SWAP_PATIENCE;
+    int patience = most;
     for (int64_t round = 0; !status && patience > 0 && round < SWAP_ROUNDS; round++) {
         bool taken = false;
-        status = make_variants(&search, round, patience > SWAP_PATIENCE / 2 ? 1 : MOST_MOVES);
+        status = make_variants(&search, round, patience > most / 2 ? 1 : MOST_MOVES);
         if (!status)
             status = settle(&search, 1);
         if (!status)
             take_best(&search, &taken);
-        patience = taken ? SWAP_PATIENCE : patience - 1;
+        patience = taken ? most : patience - 1;
         *swaps += taken;
     }
     if (!status && *swaps > 0)

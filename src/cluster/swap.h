@@ -15,7 +15,7 @@
 enum {
     SWAP_VARIANTS = 8, /* tried a round */
     SWAP_ROUNDS = 48,  /* at most */
-    SWAP_PATIENCE = 6, /* rounds without a better variant before it ends */
+    SWAP_PATIENCE = 6, /* rounds without a better variant before it ends; twice as many on all customers */
     SWAP_PASSES = 40,  /* of a variant, at most */
     SWAP_HORIZON = 10, /* passes that a variant's last fall in inertia is trusted for */
     SWAP_BATCHES = 2   /* customers that variants learn on, in mini-batches */

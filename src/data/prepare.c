@@ -303,6 +303,16 @@ static status_t keep_feature(struct learning *learning, int64_t c, struct prepar
     return status;
 }
 
+/* Filled values are no one's own: whoever reads the segments should know how many there are. */
+static void tell_filled(const struct learning *learning, const struct prepared_feature *feature)
+{
+    if (feature->missing > 0)
+        log_note(learning->table->log,
+                 "%s: %" PRId64 " of %" PRId64 " customers have no value; filled with the %s, %g",
+                 table_name(learning->table, feature->column), feature->missing, learning->survey->customers,
+                 learning->settings->missing == MISSING_MEAN ? "mean" : "median", feature->fill);
+}
+
 static status_t keep_features(struct learning *learning, struct preparation *preparation)
 {
     struct table *table = learning->table;
@@ -314,7 +324,7 @@ static status_t keep_features(struct learning *learning, struct preparation *pre
     int64_t kept = 0;
     for (int64_t c = 0; !status && c < table->features; c++) {
         if (kept < preparation->count && preparation->feature[kept].column == c)
-            kept++;
+            tell_filled(learning, &preparation->feature[kept++]);
         else if (learning->moments[c].present == 0)
             log_warning(table->log, "%s has no values and is left out", table_name(table, c));
         else if (learning->survey->raw[c].low < learning->survey->raw[c].high)

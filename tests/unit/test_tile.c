@@ -231,7 +231,7 @@ static void check_two(const float *values, const struct tile_centroids *centroid
         }
         assert_int_equal(two.nearest[lane], first);
         assert_int_equal(two.second[lane], second);
-        assert_true(two.distance[lane] == distance[first]);
+        assert_true(first >= 0 && two.distance[lane] == distance[first]);
         assert_true(second < 0 ? isinf(two.second_distance[lane])
                                : two.second_distance[lane] == distance[second]);
     }
