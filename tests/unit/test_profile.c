@@ -196,6 +196,7 @@ static double word_mean[3 * WORDS] = {12.0, 50.0, 1500.0, 0.9, 0.0,  1000.0, 10.
                                       0.5,  0.0,  0.0,    8.0, 31.0, 500.0,  0.0,  0.0,  0.0};
 static double word_all_mean[WORDS] = {10.0, 40.0, 1000.0, 0.5, 0.0, 500.0};
 static double word_all_deviation[WORDS] = {2.0, 4.0, 1000.0, 0.5, 0.0, 100.0};
+static int64_t word_size[3] = {10, 10, 10};
 static double word_low[WORDS] = {0, 18, 0, 0, 0, 0};
 static double word_high[WORDS] = {20, 99, 9999, 1, 0, 1000};
 
@@ -204,6 +205,7 @@ struct words {
     struct source source;
     struct source_column column[WORDS];
     int64_t index[WORDS];
+    int64_t present[3 * WORDS];
     struct table table;
 };
 
@@ -216,6 +218,10 @@ static void words_open(struct words *words)
                                         .all_deviation = word_all_deviation,
                                         .low = word_low,
                                         .high = word_high}};
+    words->profile.size = word_size;
+    words->profile.present = words->present;
+    for (int64_t cell_index = 0; cell_index < 3 * WORDS; cell_index++)
+        words->present[cell_index] = word_size[cell_index / WORDS];
     for (int64_t c = 0; c < WORDS; c++) {
         words->column[c].name = column_names[c];
         words->index[c] = c;
@@ -239,6 +245,20 @@ static void markers_are_the_strongest_features(void **state)
     assert_int_equal(describe_markers(&words.profile, &words.table, 2, marker), 3);
     assert_true(marker[0] == 1 && marker[1] == 0 &&
                 marker[2] == 3); /* equal effects: the earlier column first */
+}
+
+static void a_feature_that_most_lack_marks_nothing(void **state)
+{
+    (void)state;
+    struct words words;
+    int64_t marker[DESCRIBE_MARKERS] = {-1, -1, -1};
+    words_open(&words);
+    words.present[1] = 5; /* age in the first segment: half of it is enough */
+    assert_int_equal(describe_markers(&words.profile, &words.table, 0, marker), 3);
+    assert_true(marker[0] == 1);
+    words.present[1] = 4;
+    assert_int_equal(describe_markers(&words.profile, &words.table, 0, marker), 3);
+    assert_true(marker[0] == 0 && marker[1] == 3 && marker[2] == 2);
 }
 
 static void segments_are_told_in_words(void **state)
@@ -278,6 +298,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(profiles_match_plain_loops),
     cmocka_unit_test(ranks_do_not_change_a_bit),
     cmocka_unit_test(markers_are_the_strongest_features),
+    cmocka_unit_test(a_feature_that_most_lack_marks_nothing),
     cmocka_unit_test(segments_are_told_in_words),
     cmocka_unit_test(numbers_are_short),
 };
