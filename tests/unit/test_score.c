@@ -22,7 +22,7 @@ static void check_customer(const struct sample *sample, int64_t row, const doubl
 {
     int32_t first = -1;
     int32_t second = -1;
-    double distance[MOST_K];
+    double distance[MOST_K] = {0};
     for (int32_t h = 0; h < k; h++) {
         distance[h] = sample_distance(sample, row, centroid + h * FEATURES);
         if (first < 0 || distance[h] < distance[first]) {
