@@ -4,30 +4,27 @@
 #include <stdlib.h>
 
 #include "core/memory.h"
+#include "data/runs.h"
 #include "data/select.h"
 
 struct counting {
-    struct table *table;
-    const int32_t *label;
-    int64_t k;
-    int64_t *size;
+    int64_t columns;
     struct moments *moments; /* k x columns */
+    struct select *medians;
+    struct runs runs;
 };
+
+static void count_run(void *context, int64_t column, int32_t segment, const double *value, int count)
+{
+    struct counting *counting = context;
+    moments_add_all(&counting->moments[segment * counting->columns + column], value, count);
+    select_take(counting->medians, column, segment, value, count);
+}
 
 static status_t count_block(void *context, const struct raw_block *block)
 {
     struct counting *counting = context;
-    const int32_t *label = counting->label + block->local * BLOCK_ROWS;
-    int64_t columns = counting->table->columns;
-    for (int i = 0; i < block->rows; i++)
-        counting->size[label[i] < 0 ? counting->k : label[i]]++;
-    for (int64_t c = 0; c < columns; c++) {
-        const double *value = block->value + c * BLOCK_ROWS;
-        for (int i = 0; i < block->rows; i++) {
-            if (label[i] >= 0 && !isnan(value[i]))
-                moments_add(&counting->moments[label[i] * columns + c], value[i]);
-        }
-    }
+    runs_of_block(&counting->runs, block, counting->columns, count_run, counting);
     return STATUS_OK;
 }
 
@@ -37,7 +34,7 @@ static status_t profile_open(struct profile *profile)
     double **of_cells[] = {&profile->mean, &profile->deviation, &profile->median, &profile->total};
     double **of_columns[] = {&profile->all_mean, &profile->all_deviation, &profile->all_total,
                              &profile->low,      &profile->high,          &profile->eta_squared};
-    status_t status = memory_new(&profile->size, profile->k + 1, sizeof *profile->size, "a profile");
+    status_t status = memory_new(&profile->size, profile->k, sizeof *profile->size, "a profile");
     if (!status)
         status = memory_new(&profile->present, cells, sizeof *profile->present, "a profile");
     if (!status)
@@ -106,31 +103,69 @@ static status_t take_moments(struct profile *profile, const struct moments *mome
     return status;
 }
 
-static status_t find_medians(struct table *table, const struct survey *survey, const int32_t *label,
-                             const struct moments *moments, struct profile *profile)
+static status_t list_requests(const struct profile *profile, struct select_request **requests)
 {
-    int64_t columns = profile->columns;
+    int64_t cells = profile->k * profile->columns;
+    status_t status = memory_new(requests, cells, sizeof **requests, "medians of segments");
+    for (int64_t cell = 0; !status && cell < cells; cell++)
+        (*requests)[cell] = (struct select_request){
+            .column = cell % profile->columns, .group = (int32_t)(cell / profile->columns), .level = 0.5};
+    return status;
+}
+
+static void take_medians(struct profile *profile, const struct select_request *requests)
+{
+    for (int64_t r = 0; r < profile->k * profile->columns; r++) {
+        const struct select_request *found = &requests[r];
+        profile->median[found->group * profile->columns + found->column] =
+            found->count > 0 ? select_interpolate(0.5, found->count, found->value, found->next) : (double)NAN;
+    }
+}
+
+static status_t count_sizes(const struct table *table, const int32_t *label, struct profile *profile)
+{
+    for (int64_t i = 0; i < table->partition.row_count; i++) {
+        if (label[i] >= 0)
+            profile->size[label[i]]++;
+    }
+    return comm_sum_i64(table->comm, profile->size, profile->k);
+}
+
+/* One walk for the moments and, but where the guesses of the selection were wrong, for the medians. */
+static status_t walk(struct table *table, const struct pilot *pilot, struct groups segments,
+                     struct profile *profile)
+{
+    struct counting *counting = NULL;
     struct select_request *requests = NULL;
-    struct select_groups groups = {label, (int32_t)profile->k};
-    int64_t count = 0;
-    status_t status = comm_agree(
-        table->comm, memory_new(&requests, profile->k * columns, sizeof *requests, "medians of segments"));
-    for (int64_t cell = 0; !status && cell < profile->k * columns; cell++) {
-        profile->median[cell] = (double)NAN;
-        int64_t present = moments[cell].present;
-        if (present > 0)
-            requests[count++] = (struct select_request){.column = cell % columns,
-                                                        .group = (int32_t)(cell / columns),
-                                                        .low = moments[cell].low,
-                                                        .high = moments[cell].high,
-                                                        .count = present,
-                                                        .rank = select_rank(0.5, present)};
+    int64_t cells = profile->k * profile->columns;
+    status_t status = memory_new(&counting, 1, sizeof *counting, "a profile");
+    if (!status) {
+        counting->columns = profile->columns;
+        status = runs_open(&counting->runs, segments);
     }
     if (!status)
-        status = select_run(table, &groups, survey->bits_used, requests, count);
-    for (int64_t r = 0; !status && r < count; r++)
-        profile->median[requests[r].group * columns + requests[r].column] =
-            select_interpolate(0.5, requests[r].count, requests[r].value, requests[r].next);
+        status = moments_new(&counting->moments, cells);
+    if (!status)
+        status = list_requests(profile, &requests);
+    status = comm_agree(table->comm, status);
+    if (!status)
+        status = select_open(table, segments, pilot, requests, cells, &counting->medians);
+    if (!status)
+        status = table_walk(table, count_block, counting);
+    if (!status)
+        status = moments_share(table->comm, counting->moments, cells);
+    if (!status)
+        status = comm_agree(table->comm, take_moments(profile, counting->moments));
+    if (!status)
+        status = select_finish(counting->medians);
+    if (!status)
+        take_medians(profile, requests);
+    if (counting) {
+        select_close(counting->medians);
+        runs_close(&counting->runs);
+        free(counting->moments);
+    }
+    free(counting);
     free(requests);
     return status;
 }
@@ -139,23 +174,11 @@ status_t profile_run(struct table *table, const struct survey *survey, const int
                      struct profile *profile)
 {
     *profile = (struct profile){.k = k, .columns = table->columns, .customers = survey->customers};
-    struct counting counting = {.table = table, .label = label, .k = k};
-    status_t status = profile_open(profile);
+    status_t status = comm_agree(table->comm, profile_open(profile));
     if (!status)
-        status = moments_new(&counting.moments, k * table->columns);
-    counting.size = profile->size;
-    status = comm_agree(table->comm, status);
+        status = count_sizes(table, label, profile);
     if (!status)
-        status = table_walk(table, count_block, &counting);
-    if (!status)
-        status = comm_sum_i64(table->comm, profile->size, k + 1);
-    if (!status)
-        status = moments_share(table->comm, counting.moments, k * table->columns);
-    if (!status)
-        status = comm_agree(table->comm, take_moments(profile, counting.moments));
-    if (!status)
-        status = find_medians(table, survey, label, counting.moments, profile);
-    free(counting.moments);
+        status = walk(table, &survey->pilot, (struct groups){label, (int32_t)k}, profile);
     return status;
 }
 

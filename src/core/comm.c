@@ -88,11 +88,6 @@ status_t comm_max_i64(struct comm *comm, int64_t *values, int64_t count)
     return reduce(comm, values, count, sizeof *values, MPI_INT64_T, MPI_MAX);
 }
 
-status_t comm_or_u64(struct comm *comm, uint64_t *values, int64_t count)
-{
-    return reduce(comm, values, count, sizeof *values, MPI_UINT64_T, MPI_BOR);
-}
-
 status_t comm_min_f64(struct comm *comm, double *values, int64_t count)
 {
     return reduce(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MIN);

@@ -33,7 +33,6 @@ status_t comm_agree(struct comm *comm, status_t local) __attribute__((warn_unuse
 status_t comm_sum_i64(struct comm *comm, int64_t *values, int64_t count) __attribute__((warn_unused_result));
 status_t comm_min_i64(struct comm *comm, int64_t *values, int64_t count) __attribute__((warn_unused_result));
 status_t comm_max_i64(struct comm *comm, int64_t *values, int64_t count) __attribute__((warn_unused_result));
-status_t comm_or_u64(struct comm *comm, uint64_t *values, int64_t count) __attribute__((warn_unused_result));
 status_t comm_min_f64(struct comm *comm, double *values, int64_t count) __attribute__((warn_unused_result));
 status_t comm_max_f64(struct comm *comm, double *values, int64_t count) __attribute__((warn_unused_result));
 /* The sums are normalised first; at most 2^31 ranks. */

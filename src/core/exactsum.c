@@ -1,6 +1,9 @@
 #include "core/exactsum.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+#include "core/lanes.h"
 
 enum { EXPONENT_BIAS = 1088, DIGIT_BITS = 32, MANTISSA_BITS = 52 };
 static const int64_t ADDITIONS_BEFORE_CARRY = INT64_C(1) << 30;
@@ -40,6 +43,54 @@ void exactsum_add(struct exactsum *sum, double term)
     sum->digit[index + 2] += sign * (int64_t)(uint32_t)(wide >> 2 * DIGIT_BITS);
     if (++sum->pending >= ADDITIONS_BEFORE_CARRY)
         exactsum_normalise(sum);
+}
+
+/* A sum in each lane, as high + low without rounding unless `lost` says otherwise. */
+struct lane_sums {
+    lanes high;
+    lanes low;
+    lane_masks lost;
+};
+
+/* Knuth's two-sum twice: what high + term loses goes into low, and what low loses is only noticed. */
+LANES_INLINE void add_lanes(struct lane_sums *sums, lanes term)
+{
+    lanes high = sums->high + term;
+    lanes back = high - sums->high;
+    lanes rest = (sums->high - (high - back)) + (term - back);
+    lanes low = sums->low + rest;
+    back = low - sums->low;
+    sums->lost |= (sums->low - (low - back)) + (rest - back) != 0;
+    sums->high = high;
+    sums->low = low;
+}
+
+/* The sum of `count` terms as LANES pairs; returns whether it is exact. Terms near the end of double's range
+ * would overflow to no number in `lost`, which is not zero. */
+LANES_VERSIONS static bool add_in_lanes(const double *term, int64_t count, double part[2 * LANES])
+{
+    struct lane_sums sums = {0};
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        add_lanes(&sums, lanes_of(term + i));
+    if (i < count)
+        add_lanes(&sums, lanes_part(term + i, count - i, (lanes){0}));
+    memcpy(part, &sums.high, sizeof sums.high);
+    memcpy(part + LANES, &sums.low, sizeof sums.low);
+    int64_t lost = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        lost |= sums.lost[lane];
+    return lost == 0;
+}
+
+void exactsum_add_all(struct exactsum *sum, const double *term, int64_t count)
+{
+    double part[2 * LANES];
+    bool in_lanes = count > LANES && add_in_lanes(term, count, part);
+    const double *exact = in_lanes ? part : term;
+    int64_t exact_count = in_lanes ? INT64_C(2) * LANES : count;
+    for (int64_t i = 0; i < exact_count; i++)
+        exactsum_add(sum, exact[i]);
 }
 
 void exactsum_merge(struct exactsum *sum, const struct exactsum *other)

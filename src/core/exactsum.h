@@ -19,6 +19,9 @@ struct exactsum {
 /* A sum that starts at zero is all zero bytes. Terms must be finite. */
 void exactsum_add(struct exactsum *sum, double term);
 
+/* Adds `count` terms; several times faster than one by one. */
+void exactsum_add_all(struct exactsum *sum, const double *term, int64_t count);
+
 /* Carries propagated: every digit but the last in [0, 2^32); the last carries the sign. */
 void exactsum_normalise(struct exactsum *sum);
 

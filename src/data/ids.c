@@ -8,20 +8,14 @@
 #include <xxhash.h>
 
 #include "core/memory.h"
-#include "data/h5.h"
+#include "data/id_slab.h"
 
-enum { SLAB_ROWS = 1 << 16, NAMED = 5, ID_TEXT_SIZE = 64 };
-/* Of ids in memory at a time, where long texts make a slab of SLAB_ROWS more than that. */
-static const int64_t SLAB_BYTES = INT64_C(8) << 20;
+enum { NAMED = 5, ID_TEXT_SIZE = 64 };
+/* Entries that are searched for repeats at a time: they and the table of them fit into the second cache. */
+enum { PART_ENTRIES = 1 << 11 };
 /* Memory of one round of the exchange on a rank, both sides together, where the customers themselves take
  * less. */
 static const int64_t ROUND_BYTES = INT64_C(64) << 20;
-
-struct key {
-    uint64_t high;
-    uint64_t low;
-    int64_t row;
-};
 
 /* The first row of an id and a later one. */
 struct repeat {
@@ -29,113 +23,215 @@ struct repeat {
     int64_t again;
 };
 
+/* Ids travel as entries of a few words: one (of integers) or two that stand for the id, so mixed that any of
+ * their bits may choose a place; then the row, if rows are asked for. */
+enum { MOST_WORDS = 3 };
+
 struct exchange {
     struct table *table;
-    struct key *outgoing;
-    int64_t *counts; /* per rank */
+    int id_words;
+    int words; /* of an entry */
     int64_t rounds;
-    struct repeat *repeats; /* found on this rank */
-    int64_t repeat_count;
+    uint64_t *entry; /* those of a round, in row order */
+    int64_t entries;
+    int64_t capacity;
+    int64_t repeat_count;   /* on this rank */
+    struct repeat *repeats; /* of them, where rows are asked for */
     int64_t repeat_capacity;
 };
 
-/* A slab of ids in memory: int64 for integers (unsigned ones by their bits), else text as the file has it. */
-struct id_slab {
-    const struct source_id *id;
-    hid_t type; /* in memory; owned */
-    size_t item;
-    int64_t rows; /* at a time */
-    char *memory;
-    hid_t space; /* of what memory holds, for reclaiming variable-length text; owned */
-};
-
-static void slab_release(struct id_slab *slab)
+/* Every step can be undone, so two integers are equal exactly if these are (the finalizer of MurmurHash3). */
+static uint64_t mix(uint64_t value)
 {
-    if (slab->id->kind == ID_VARIABLE_TEXT && slab->space >= 0)
-        (void)H5Dvlen_reclaim(slab->type, slab->space, H5P_DEFAULT, slab->memory);
-    h5_close(slab->space);
-    slab->space = H5I_INVALID_HID;
+    value = (value ^ value >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    value = (value ^ value >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return value ^ value >> 33;
 }
 
-static void slab_close(struct id_slab *slab)
+/* One of `count` places, by 32 of the id's bits from `bit` on. */
+static int64_t place_of(const uint64_t *entry, int bit, int64_t count)
 {
-    slab_release(slab);
-    h5_close(slab->type);
-    free(slab->memory);
+    return (int64_t)((entry[0] >> bit & UINT32_MAX) * (uint64_t)count >> 32);
 }
 
-static status_t slab_open(struct id_slab *slab, const struct source_id *id)
-{
-    *slab = (struct id_slab){.id = id, .space = H5I_INVALID_HID, .type = H5I_INVALID_HID};
-    if (id->kind == ID_INTEGER)
-        slab->type = H5Tcopy(id->is_signed ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64);
-    else
-        slab->type = H5Tcopy(id->type);
-    slab->item = slab->type < 0 ? 0 : id->kind == ID_VARIABLE_TEXT ? sizeof(char *) : H5Tget_size(slab->type);
-    if (slab->item == 0)
-        return h5_failure(EXIT_INTERNAL, "%s: its type cannot be read", id->path);
-    slab->rows = SLAB_BYTES / (int64_t)slab->item;
-    slab->rows = slab->rows < 1 ? 1 : slab->rows > SLAB_ROWS ? SLAB_ROWS : slab->rows;
-    return memory_new(&slab->memory, slab->rows, slab->item, "customer ids");
-}
+enum { ROUND_BIT = 16, OWNER_BIT = 32, PART_BIT = 0 };
 
-static status_t slab_read(struct id_slab *slab, int64_t first, int64_t count)
+static void make_entry(const struct exchange *exchange, const struct id_slab *slab, int64_t i, int64_t row,
+                       uint64_t *entry)
 {
-    const struct source_id *id = slab->id;
-    slab_release(slab);
-    hsize_t start[2] = {(hsize_t)first, id->column < 0 ? 0 : (hsize_t)id->column};
-    hsize_t size[2] = {(hsize_t)count, 1};
-    hid_t file_space = H5Dget_space(id->dataset);
-    slab->space = H5Screate_simple(1, size, NULL);
-    status_t status = STATUS_OK;
-    if (file_space < 0 || slab->space < 0 ||
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
-        H5Dread(id->dataset, slab->type, slab->space, file_space, H5P_DEFAULT, slab->memory) < 0) {
-        status = h5_failure(EXIT_IO_ERROR, "%s: reading failed at row %" PRId64, id->path, first);
-        h5_close(slab->space);
-        slab->space = H5I_INVALID_HID; /* nothing to reclaim */
+    if (slab->id->kind == ID_INTEGER) {
+        entry[0] = mix(id_slab_integer(slab, i));
+    } else {
+        size_t length = 0;
+        const char *text = id_slab_text(slab, i, &length);
+        XXH128_hash_t hash = XXH3_128bits(text, length);
+        entry[0] = hash.high64;
+        entry[1] = hash.low64;
     }
-    h5_close(file_space);
+    if (exchange->words > exchange->id_words)
+        entry[exchange->id_words] = (uint64_t)row;
+}
+
+static status_t reserve(struct exchange *exchange, int64_t more)
+{
+    int64_t wanted = exchange->entries + more;
+    if (wanted <= exchange->capacity)
+        return STATUS_OK;
+    int64_t capacity = wanted + wanted / 2;
+    uint64_t *grown = realloc(exchange->entry, (size_t)(capacity * exchange->words) * sizeof *grown);
+    if (!grown)
+        return status_of_allocation(NULL, 1, "the exchange of ids");
+    exchange->entry = grown;
+    exchange->capacity = capacity;
+    return STATUS_OK;
+}
+
+/* Reads this rank's ids and keeps those of a round. */
+static status_t read_round(struct exchange *exchange, struct id_slab *slab, int64_t round)
+{
+    const struct partition *part = &exchange->table->partition;
+    status_t status = STATUS_OK;
+    for (int64_t done = 0; !status && done < part->row_count; done += slab->rows) {
+        int64_t count = part->row_count - done < slab->rows ? part->row_count - done : slab->rows;
+        status = id_slab_read(slab, part->first_row + done, count);
+        if (!status)
+            status = reserve(exchange, count);
+        for (int64_t i = 0; !status && i < count; i++) {
+            uint64_t *entry = exchange->entry + exchange->entries * exchange->words;
+            make_entry(exchange, slab, i, part->first_row + done + i, entry);
+            exchange->entries +=
+                exchange->rounds == 1 || place_of(entry, ROUND_BIT, exchange->rounds) == round;
+        }
+    }
     return status;
 }
 
-/* The text of entry i and its length, without padding. */
-static const char *slab_text(const struct id_slab *slab, int64_t i, size_t *length)
+/* Replaces the entries by the same sorted by place (of `count` places), in each in the order that they had;
+ * counts[p] entries have place p. */
+static status_t sort_by_place(struct exchange *exchange, int bit, int64_t count, int64_t *counts)
 {
-    const char *text = slab->memory + (size_t)i * slab->item;
-    if (slab->id->kind == ID_VARIABLE_TEXT) {
-        memcpy(&text, slab->memory + (size_t)i * slab->item, sizeof text);
-        *length = text ? strlen(text) : 0;
-        return text ? text : "";
+    int words = exchange->words;
+    uint64_t *sorted = NULL;
+    int64_t *next = NULL;
+    status_t status = memory_new(&next, count, sizeof *next, "the exchange of ids");
+    if (!status)
+        status = memory_new(&sorted, exchange->entries * words, sizeof *sorted, "the exchange of ids");
+    memset(counts, 0, (size_t)count * sizeof *counts);
+    for (int64_t i = 0; !status && i < exchange->entries; i++)
+        counts[place_of(exchange->entry + i * words, bit, count)]++;
+    for (int64_t p = 1; !status && p < count; p++)
+        next[p] = next[p - 1] + counts[p - 1];
+    for (int64_t i = 0; !status && i < exchange->entries; i++) {
+        const uint64_t *entry = exchange->entry + i * words;
+        uint64_t *to = sorted + next[place_of(entry, bit, count)]++ * words;
+        for (int w = 0; w < words; w++)
+            to[w] = entry[w];
     }
-    *length = strnlen(text, slab->item);
-    while (H5Tget_strpad(slab->type) == H5T_STR_SPACEPAD && *length > 0 && text[*length - 1] == ' ')
-        (*length)--;
-    return text;
+    free(next);
+    free(exchange->entry);
+    exchange->entry = sorted;
+    exchange->capacity = status ? 0 : exchange->entries;
+    return status;
 }
 
-static struct key key_of(const struct id_slab *slab, int64_t i, int64_t row)
+static status_t note_repeat(struct exchange *exchange, const uint64_t *first, const uint64_t *again)
 {
-    if (slab->id->kind == ID_INTEGER) {
-        uint64_t value = 0;
-        memcpy(&value, slab->memory + (size_t)i * slab->item, sizeof value);
-        return (struct key){.high = XXH64(&value, sizeof value, 0), .low = value, .row = row};
+    exchange->repeat_count++;
+    if (exchange->words == exchange->id_words)
+        return STATUS_OK;
+    if (exchange->repeat_count > exchange->repeat_capacity) {
+        int64_t capacity = 2 * exchange->repeat_capacity + 64;
+        struct repeat *grown = realloc(exchange->repeats, (size_t)capacity * sizeof *grown);
+        if (!grown)
+            return status_of_allocation(NULL, 1, "repeated ids");
+        exchange->repeats = grown;
+        exchange->repeat_capacity = capacity;
     }
-    size_t length = 0;
-    const char *text = slab_text(slab, i, &length);
-    XXH128_hash_t hash = XXH3_128bits(text, length);
-    return (struct key){.high = hash.high64, .low = hash.low64, .row = row};
+    exchange->repeats[exchange->repeat_count - 1] =
+        (struct repeat){(int64_t)first[exchange->id_words], (int64_t)again[exchange->id_words]};
+    return STATUS_OK;
 }
 
-static int by_id_and_row(const void *a, const void *b)
+static bool same_id(const struct exchange *exchange, const uint64_t *a, const uint64_t *b)
 {
-    const struct key *x = a;
-    const struct key *y = b;
-    if (x->high != y->high)
-        return x->high < y->high ? -1 : 1;
-    if (x->low != y->low)
-        return x->low < y->low ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
+    return a[0] == b[0] && (exchange->id_words == 1 || a[1] == b[1]);
+}
+
+static int64_t slots_for(int64_t entries)
+{
+    int64_t slots = 2;
+    while (slots < 2 * entries)
+        slots *= 2;
+    return slots;
+}
+
+/* Enters `count` entries into a hash table of their numbers + 1; what is there already is a repeat. */
+static status_t search_part(struct exchange *exchange, const uint64_t *part, int64_t count, int64_t *slot)
+{
+    uint64_t mask = (uint64_t)slots_for(count) - 1;
+    status_t status = STATUS_OK;
+    memset(slot, 0, (mask + 1) * sizeof *slot);
+    for (int64_t i = 0; !status && i < count; i++) {
+        const uint64_t *entry = part + i * exchange->words;
+        uint64_t at = entry[0] & mask;
+        while (slot[at] && !same_id(exchange, part + (slot[at] - 1) * exchange->words, entry))
+            at = (at + 1) & mask;
+        if (slot[at])
+            status = note_repeat(exchange, part + (slot[at] - 1) * exchange->words, entry);
+        else
+            slot[at] = i + 1;
+    }
+    return status;
+}
+
+/* Entries came in row order, so the first of equal ones has the lowest row. */
+static status_t search(struct exchange *exchange)
+{
+    int64_t parts = exchange->entries / PART_ENTRIES + 1;
+    int64_t *counts = NULL;
+    int64_t *slot = NULL;
+    int64_t largest = 0;
+    status_t status = memory_new(&counts, parts, sizeof *counts, "the search for repeated ids");
+    if (!status)
+        status = sort_by_place(exchange, PART_BIT, parts, counts);
+    for (int64_t p = 0; !status && p < parts; p++)
+        largest = counts[p] > largest ? counts[p] : largest;
+    if (!status)
+        status = memory_new(&slot, slots_for(largest), sizeof *slot, "the search for repeated ids");
+    const uint64_t *part = exchange->entry;
+    for (int64_t p = 0; !status && p < parts; part += counts[p++] * exchange->words)
+        status = search_part(exchange, part, counts[p], slot);
+    free(counts);
+    free(slot);
+    return status;
+}
+
+static status_t run_round(struct exchange *exchange, struct id_slab *slab, int64_t round)
+{
+    struct comm *comm = exchange->table->comm;
+    int64_t *counts = NULL;
+    void *incoming = NULL;
+    int64_t received = 0;
+    status_t status = memory_new(&counts, comm->size, sizeof *counts, "the exchange of ids");
+    if (!status)
+        status = read_round(exchange, slab, round);
+    if (!status)
+        status = sort_by_place(exchange, OWNER_BIT, comm->size, counts);
+    status = comm_agree(comm, status);
+    if (!status)
+        status = comm_exchange(comm, exchange->entry, counts, (size_t)exchange->words * sizeof(uint64_t),
+                               &incoming, &received);
+    free(exchange->entry);
+    exchange->entry = incoming;
+    exchange->entries = received;
+    if (!status)
+        status = comm_agree(comm, search(exchange));
+    free(exchange->entry);
+    exchange->entry = NULL;
+    exchange->entries = 0;
+    exchange->capacity = 0;
+    free(counts);
+    return status;
 }
 
 static int by_again(const void *a, const void *b)
@@ -145,112 +241,24 @@ static int by_again(const void *a, const void *b)
     return x->again < y->again ? -1 : x->again > y->again;
 }
 
-static int owner_of(const struct exchange *exchange, const struct key *key)
-{
-    return (int)((key->high >> 32) % (uint64_t)exchange->table->comm->size);
-}
-
-static int64_t round_of(const struct exchange *exchange, const struct key *key)
-{
-    return (int64_t)((key->high & UINT32_MAX) % (uint64_t)exchange->rounds);
-}
-
-/* Reads this rank's ids and files those of a round by the rank they go to: counts first, then places. */
-static status_t file_keys(struct exchange *exchange, struct id_slab *slab, int64_t round, int64_t *place)
-{
-    const struct partition *part = &exchange->table->partition;
-    status_t status = STATUS_OK;
-    for (int64_t done = 0; !status && done < part->row_count; done += slab->rows) {
-        int64_t count = part->row_count - done < slab->rows ? part->row_count - done : slab->rows;
-        status = slab_read(slab, part->first_row + done, count);
-        for (int64_t i = 0; !status && i < count; i++) {
-            struct key key = key_of(slab, i, part->first_row + done + i);
-            if (round_of(exchange, &key) != round)
-                continue;
-            int owner = owner_of(exchange, &key);
-            if (place)
-                exchange->outgoing[place[owner]++] = key;
-            else
-                exchange->counts[owner]++;
-        }
-    }
-    return status;
-}
-
-static status_t note_repeats(struct exchange *exchange, struct key *keys, int64_t count)
-{
-    if (count > 1)
-        qsort(keys, (size_t)count, sizeof *keys, by_id_and_row);
-    int64_t first = 0;
-    for (int64_t i = 1; i < count; i++) {
-        if (keys[i].high != keys[first].high || keys[i].low != keys[first].low) {
-            first = i;
-            continue;
-        }
-        if (exchange->repeat_count == exchange->repeat_capacity) {
-            int64_t capacity = 2 * exchange->repeat_capacity + 64;
-            struct repeat *grown = realloc(exchange->repeats, (size_t)capacity * sizeof *grown);
-            if (!grown)
-                return status_of_allocation(NULL, 1, "repeated ids");
-            exchange->repeats = grown;
-            exchange->repeat_capacity = capacity;
-        }
-        exchange->repeats[exchange->repeat_count++] = (struct repeat){keys[first].row, keys[i].row};
-    }
-    return STATUS_OK;
-}
-
-static status_t run_round(struct exchange *exchange, struct id_slab *slab, int64_t round)
-{
-    struct comm *comm = exchange->table->comm;
-    int64_t *place = NULL;
-    void *incoming = NULL;
-    int64_t received = 0;
-    int64_t total = 0;
-    memset(exchange->counts, 0, (size_t)comm->size * sizeof *exchange->counts);
-    status_t status = memory_new(&place, comm->size, sizeof *place, "the exchange of ids");
-    if (!status)
-        status = file_keys(exchange, slab, round, NULL);
-    for (int r = 0; !status && r < comm->size; r++) {
-        place[r] = total;
-        total += exchange->counts[r];
-    }
-    if (!status)
-        status = memory_new(&exchange->outgoing, total, sizeof *exchange->outgoing, "the exchange of ids");
-    if (!status)
-        status = file_keys(exchange, slab, round, place);
-    status = comm_agree(comm, status);
-    if (!status)
-        status = comm_exchange(comm, exchange->outgoing, exchange->counts, sizeof(struct key), &incoming,
-                               &received);
-    free(exchange->outgoing);
-    exchange->outgoing = NULL;
-    if (!status)
-        status = comm_agree(comm, note_repeats(exchange, incoming, received));
-    free(incoming);
-    free(place);
-    return status;
-}
-
 static status_t describe_id(const struct source *source, int64_t row, char *text, size_t size)
 {
     struct id_slab slab;
-    status_t status = slab_open(&slab, &source->id);
+    status_t status = id_slab_open(&slab, &source->id);
     if (!status)
-        status = slab_read(&slab, row, 1);
+        status = id_slab_read(&slab, row, 1);
     if (!status && source->id.kind == ID_INTEGER) {
-        int64_t value = 0;
-        memcpy(&value, slab.memory, sizeof value);
+        uint64_t value = id_slab_integer(&slab, 0);
         if (source->id.is_signed)
-            snprintf(text, size, "%" PRId64, value);
+            snprintf(text, size, "%" PRId64, (int64_t)value);
         else
-            snprintf(text, size, "%" PRIu64, (uint64_t)value);
+            snprintf(text, size, "%" PRIu64, value);
     } else if (!status) {
         size_t length = 0;
-        const char *id = slab_text(&slab, 0, &length);
+        const char *id = id_slab_text(&slab, 0, &length);
         snprintf(text, size, "%.*s", (int)(length < size ? length : size - 1), id);
     }
-    slab_close(&slab);
+    id_slab_close(&slab);
     return status;
 }
 
@@ -314,18 +322,22 @@ static status_t leave_out_repeats(struct exchange *exchange)
     struct table *table = exchange->table;
     void *incoming = NULL;
     int64_t received = 0;
-    memset(exchange->counts, 0, (size_t)table->comm->size * sizeof *exchange->counts);
-    if (exchange->repeat_count > 1)
+    int64_t *counts = NULL;
+    status_t status =
+        comm_agree(table->comm, memory_new(&counts, table->comm->size, sizeof *counts, "repeated ids"));
+    if (!status && exchange->repeat_count > 1)
         qsort(exchange->repeats, (size_t)exchange->repeat_count, sizeof *exchange->repeats, by_again);
-    for (int64_t i = 0; i < exchange->repeat_count; i++)
-        exchange->counts[rank_of_row(table, exchange->repeats[i].again)]++;
-    status_t status = comm_exchange(table->comm, exchange->repeats, exchange->counts, sizeof(struct repeat),
-                                    &incoming, &received);
+    for (int64_t i = 0; !status && i < exchange->repeat_count; i++)
+        counts[rank_of_row(table, exchange->repeats[i].again)]++;
+    if (!status)
+        status = comm_exchange(table->comm, exchange->repeats, counts, sizeof(struct repeat), &incoming,
+                               &received);
     for (int64_t i = 0; !status && i < received; i++) {
         int64_t row = ((const struct repeat *)incoming)[i].again - table->partition.first_row;
         table->left_out[row / TILE_ROWS] |= (uint16_t)(1U << (row % TILE_ROWS));
     }
     free(incoming);
+    free(counts);
     return status;
 }
 
@@ -335,7 +347,19 @@ static int64_t rounds_needed(const struct table *table)
     int64_t share = table->partition.rows / table->comm->size + BLOCK_ROWS;
     int64_t later = share * table->features * (int64_t)sizeof(float);
     int64_t allowed = later > ROUND_BYTES ? later : ROUND_BYTES;
-    return share * 2 * (int64_t)sizeof(struct key) / allowed + 1;
+    return share * 2 * MOST_WORDS * (int64_t)sizeof(uint64_t) / allowed + 1;
+}
+
+/* How many ids repeat an earlier one, over all ranks; with rows: also which. */
+static status_t find_repeats(struct exchange *exchange, struct id_slab *slab, bool with_rows, int64_t *total)
+{
+    exchange->words = exchange->id_words + with_rows;
+    exchange->repeat_count = 0;
+    status_t status = STATUS_OK;
+    for (int64_t round = 0; !status && round < exchange->rounds; round++)
+        status = run_round(exchange, slab, round);
+    *total = exchange->repeat_count;
+    return status ? status : comm_sum_i64(exchange->table->comm, total, 1);
 }
 
 status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *left_out)
@@ -344,72 +368,21 @@ status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *lef
     *left_out = 0;
     if (duplicates == DUPLICATES_ALLOW || id->kind == ID_ROW_NUMBER)
         return STATUS_OK;
-    struct exchange exchange = {.table = table, .rounds = rounds_needed(table)};
+    struct exchange exchange = {
+        .table = table, .id_words = id->kind == ID_INTEGER ? 1 : 2, .rounds = rounds_needed(table)};
     struct id_slab slab;
-    status_t status = slab_open(&slab, id);
+    int64_t total = 0;
+    status_t status = comm_agree(table->comm, id_slab_open(&slab, id));
     if (!status)
-        status =
-            memory_new(&exchange.counts, table->comm->size, sizeof *exchange.counts, "the exchange of ids");
-    status = comm_agree(table->comm, status);
-    for (int64_t round = 0; !status && round < exchange.rounds; round++)
-        status = run_round(&exchange, &slab, round);
-    int64_t total = exchange.repeat_count;
-    if (!status)
-        status = comm_sum_i64(table->comm, &total, 1);
+        status = find_repeats(&exchange, &slab, false, &total);
+    if (!status && total > 0)
+        status = find_repeats(&exchange, &slab, true, &total);
     if (!status && total > 0 && duplicates == DUPLICATES_ERROR)
         status = refuse_repeats(&exchange, total);
     else if (!status && total > 0)
         status = leave_out_repeats(&exchange);
     *left_out = total;
-    slab_close(&slab);
-    free(exchange.counts);
+    id_slab_close(&slab);
     free(exchange.repeats);
-    return status;
-}
-
-static status_t copy_row_numbers(hid_t dataset, int64_t rows)
-{
-    int64_t *number = NULL;
-    status_t status = memory_new(&number, SLAB_ROWS, sizeof *number, "row numbers");
-    for (int64_t done = 0; !status && done < rows; done += SLAB_ROWS) {
-        int64_t count = rows - done < SLAB_ROWS ? rows - done : SLAB_ROWS;
-        for (int64_t i = 0; i < count; i++)
-            number[i] = done + i;
-        status = h5_write_rows(dataset, H5T_NATIVE_INT64, done, count, number);
-    }
-    free(number);
-    return status;
-}
-
-static status_t copy_ids(const struct source *source, hid_t dataset)
-{
-    struct id_slab slab;
-    status_t status = slab_open(&slab, &source->id);
-    for (int64_t done = 0; !status && done < source->rows; done += slab.rows) {
-        int64_t count = source->rows - done < slab.rows ? source->rows - done : slab.rows;
-        status = slab_read(&slab, done, count);
-        if (!status)
-            status = h5_write_rows(dataset, slab.type, done, count, slab.memory);
-    }
-    slab_close(&slab);
-    return status;
-}
-
-status_t ids_copy(const struct source *source, hid_t output, const char *name)
-{
-    bool numbers = source->id.kind == ID_ROW_NUMBER;
-    hid_t type = numbers ? H5Tcopy(H5T_STD_I64LE) : H5Tcopy(source->id.type);
-    hid_t dataset = H5I_INVALID_HID;
-    hsize_t rows = (hsize_t)source->rows;
-    status_t status = STATUS_OK;
-    if (type < 0)
-        status = h5_failure(EXIT_INTERNAL, "the type of the ids cannot be copied");
-    if (!status)
-        status = h5_create_dataset(output, name, type, 1, &rows, &dataset);
-    if (!status)
-        status = numbers ? copy_row_numbers(dataset, source->rows) : copy_ids(source, dataset);
-    h5_close(type);
-    if (!h5_close(dataset))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", name));
     return status;
 }

@@ -1,9 +1,13 @@
 #include "data/moments.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "core/lanes.h"
 #include "core/memory.h"
+
+enum { AT_ONCE = 1024 }; /* values whose squares stay in the nearest cache */
 
 status_t moments_new(struct moments **moments, int64_t count)
 {
@@ -24,6 +28,51 @@ void moments_add(struct moments *moments, double value)
     exactsum_add(&moments->sum, value);
     exactsum_add(&moments->squares, square);
     exactsum_add(&moments->squares, __builtin_fma(value, value, -square));
+}
+
+/* Squares without rounding, as square + rest; returns whether any rest is not zero. */
+LANES_VERSIONS static bool square_all(const double *value, int64_t count, double *square, double *rest)
+{
+    uint64_t any = 0;
+    for (int64_t i = 0; i < count; i++) {
+        square[i] = value[i] * value[i];
+        rest[i] = __builtin_fma(value[i], value[i], -square[i]);
+        any |= rest[i] != 0;
+    }
+    return any != 0;
+}
+
+LANES_VERSIONS static void widen_range(struct moments *moments, const double *value, int64_t count)
+{
+    lanes low = moments->low - (lanes){0};
+    lanes high = moments->high - (lanes){0};
+    for (int64_t i = 0; i < count; i += LANES) {
+        bool whole = i + LANES <= count;
+        lanes x = whole ? lanes_of(value + i) : lanes_part(value + i, count - i, low);
+        lanes y = whole ? x : lanes_part(value + i, count - i, high);
+        low = lanes_choose(x < low, x, low);
+        high = lanes_choose(y > high, y, high);
+    }
+    for (int lane = 0; lane < LANES; lane++) {
+        moments->low = low[lane] < moments->low ? low[lane] : moments->low;
+        moments->high = high[lane] > moments->high ? high[lane] : moments->high;
+    }
+}
+
+void moments_add_all(struct moments *moments, const double *value, int64_t count)
+{
+    double square[AT_ONCE];
+    double rest[AT_ONCE];
+    for (int64_t done = 0; done < count; done += AT_ONCE) {
+        int64_t part = count - done < AT_ONCE ? count - done : AT_ONCE;
+        bool rounded = square_all(value + done, part, square, rest);
+        widen_range(moments, value + done, part);
+        exactsum_add_all(&moments->sum, value + done, part);
+        exactsum_add_all(&moments->squares, square, part);
+        if (rounded)
+            exactsum_add_all(&moments->squares, rest, part);
+    }
+    moments->present += count;
 }
 
 void moments_add_times(struct moments *moments, double value, int64_t count)

@@ -27,6 +27,9 @@ status_t moments_new(struct moments **moments, int64_t count) __attribute__((war
 /* value: finite, at most MOMENTS_LARGEST in magnitude. */
 void moments_add(struct moments *moments, double value);
 
+/* Many values: the same as one by one, several times faster. */
+void moments_add_all(struct moments *moments, const double *value, int64_t count);
+
 /* The same value `count` times. */
 void moments_add_times(struct moments *moments, double value, int64_t count);
 

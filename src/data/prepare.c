@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "data/moments.h"
+#include "data/runs.h"
 #include "data/select.h"
 
 /* 53 bits of a double, less those for replicate weights (up to 16). */
@@ -106,16 +107,11 @@ static status_t list_requests(struct learning *learning, struct select_request *
     status_t status = memory_new(requests, features * QUANTILES, sizeof **requests, "quantiles");
     *count = 0;
     for (int64_t c = 0; !status && c < features; c++) {
-        const struct moments *raw = &learning->survey->raw[c];
         want_quantiles(learning, c);
         for (int q = 0; q < QUANTILES; q++) {
             if (learning->quantiles[c].wanted[q])
                 (*requests)[(*count)++] =
-                    (struct select_request){.column = c,
-                                            .low = raw->low,
-                                            .high = raw->high,
-                                            .count = raw->present,
-                                            .rank = select_rank(level(learning->settings, q), raw->present)};
+                    (struct select_request){.column = c, .level = level(learning->settings, q)};
         }
     }
     return status;
@@ -131,9 +127,8 @@ static void take_quantiles(struct learning *learning, const struct select_reques
                 continue;
             double at = level(learning->settings, q);
             int64_t present = learning->survey->raw[c].present;
-            int64_t rank = select_rank(at, present);
             const struct select_request *found = requests;
-            while (found < requests + count - 1 && (found->column != c || found->rank != rank))
+            while (found < requests + count - 1 && (found->column != c || found->level != at))
                 found++;
             int transform = learning->settings->transform[c];
             quantiles->transformed[q] =
@@ -149,10 +144,10 @@ static status_t learn_quantiles(struct learning *learning)
 {
     struct select_request *requests = NULL;
     int64_t count = 0;
-    struct select_groups everyone = {NULL, 1};
     status_t status = comm_agree(learning->table->comm, list_requests(learning, &requests, &count));
     if (!status)
-        status = select_run(learning->table, &everyone, learning->survey->bits_used, requests, count);
+        status =
+            select_run(learning->table, (struct groups){NULL, 1}, &learning->survey->pilot, requests, count);
     if (!status)
         take_quantiles(learning, requests, count);
     free(requests);
@@ -166,19 +161,17 @@ static double clipped(const struct prepared_feature *feature, double transformed
                                          : transformed;
 }
 
-static status_t add_clipped(void *context, const struct raw_block *block)
+static void add_clipped(void *context, int64_t column, int32_t group, const double *value, int count)
 {
     struct learning *learning = context;
-    for (int64_t c = 0; c < learning->table->features; c++) {
-        const double *value = block->value + c * BLOCK_ROWS;
-        const struct prepared_feature *feature = &learning->all[c];
-        for (int i = 0; i < block->rows; i++) {
-            if (!isnan(value[i]) && !table_is_left_out(block->left_out, i))
-                moments_add(&learning->moments[c],
-                            clipped(feature, survey_transform(feature->transform, value[i])));
-        }
-    }
-    return STATUS_OK;
+    const struct prepared_feature *feature = &learning->all[column];
+    double transformed[BLOCK_ROWS];
+    (void)group;
+    if (column >= learning->table->features)
+        return;
+    for (int i = 0; i < count; i++)
+        transformed[i] = clipped(feature, survey_transform(feature->transform, value[i]));
+    moments_add_all(&learning->moments[column], transformed, count);
 }
 
 /* Moments of what will be scaled: clipped values need another walk, others are known from the survey. */
@@ -191,7 +184,7 @@ static status_t learn_moments(struct learning *learning)
         for (int64_t c = 0; c < features; c++)
             learning->moments[c] = learning->survey->transformed[c];
     } else if (!status) {
-        status = table_walk(learning->table, add_clipped, learning);
+        status = runs_walk(learning->table, (struct groups){NULL, 1}, add_clipped, learning);
         if (!status)
             status = moments_share(learning->table->comm, learning->moments, features);
     }

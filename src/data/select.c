@@ -2,76 +2,35 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "core/lanes.h"
 #include "core/memory.h"
+#include "data/pool.h"
+#include "data/select_guess.h"
 
-/* Counters in all: more narrow the intervals faster, fewer stay in cache. */
-enum { COUNTERS = 1 << 20, MOST_BINS = 1 << 14, FEWEST_BINS = 1 << 6 };
-/* When the open intervals hold no more values than this, over all ranks, they are kept and searched in
- * memory. */
-enum { MOST_KEPT = 1 << 22 };
+/* Values kept in a walk: as many a rank on average, and on one rank at most. */
+enum { KEPT = 1 << 21, MOST_KEPT = 1 << 22 };
 
-static const uint64_t SIGN = UINT64_C(1) << 63;
+/* What a walk counts for a request, apart from the bins of what is strictly between low and high. */
+enum { BELOW, AT_LOW, AT_HIGH, ABOVE, SLOTS };
 
-/* The interval that still holds the wanted value, in keys: integers in the order of the values. Closed when
- * it is a single key. */
-struct interval {
-    uint64_t low;
-    uint64_t high;  /* inclusive */
-    int64_t below;  /* values under the interval */
-    int64_t inside; /* values in it */
-    int shift;      /* a bin is 2^shift keys wide */
-};
-
-/* A value in an open interval, kept on the rank that has it. */
-struct kept {
-    double value;
-    int64_t request;
-};
-
-struct search {
+struct select {
     struct table *table;
-    const struct select_groups *groups;
+    struct groups groups;
     struct select_request *request;
     int64_t count;
-    int *unused;    /* per column: low bits that no value has */
-    int64_t *first; /* first request of (column, group); requests of one are adjacent; one more at the end */
-    struct interval *interval;
-    int64_t bins;
-    int64_t *counter; /* count x bins */
-    double *above;    /* the smallest value above the interval, later above the answer */
-    struct kept *kept;
-    int64_t kept_count;
-    int64_t kept_capacity;
+    int64_t *first;        /* first request of a cell: a column's group; one more at the end */
+    struct target *target; /* per request */
+    bool *done;            /* per request */
+    /* a walk: */
+    double *low; /* per request: the ends of the target as values */
+    double *high;
+    bool keeping;     /* what lies between is kept, not counted into bins */
+    int64_t bins;     /* 1 when keeping */
+    int64_t *counter; /* per request SLOTS + bins; and whether any rank had no room */
+    struct pool kept; /* labelled by request */
     status_t failure;
 };
-
-uint64_t select_bits(double value)
-{
-    double positive_zero = value + 0.0;
-    uint64_t bits = 0;
-    memcpy(&bits, &positive_zero, sizeof bits);
-    return bits;
-}
-
-static uint64_t key_of(double value, int unused)
-{
-    uint64_t bits = select_bits(value);
-    return (bits & SIGN ? ~bits : bits | SIGN) >> unused;
-}
-
-static double value_of(uint64_t key, int unused)
-{
-    uint64_t bits = key << unused;
-    if (bits & SIGN)
-        bits ^= SIGN;
-    else
-        bits = ~(bits | ((UINT64_C(1) << unused) - 1));
-    double value = 0.0;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 int64_t select_rank(double q, int64_t count)
 {
@@ -85,19 +44,9 @@ double select_interpolate(double q, int64_t count, double value, double next)
     return place <= 0 || value == next ? value : value + (next - value) * place;
 }
 
-static void search_close(struct search *search)
+static int64_t cell_of(const struct select *select, int64_t column, int32_t group)
 {
-    free(search->unused);
-    free(search->first);
-    free(search->interval);
-    free(search->counter);
-    free(search->above);
-    free(search->kept);
-}
-
-static int64_t cell(const struct search *search, int64_t column, int32_t group)
-{
-    return column * search->groups->count + group;
+    return column * select->groups.count + group;
 }
 
 static int by_cell(const void *a, const void *b)
@@ -108,221 +57,327 @@ static int by_cell(const void *a, const void *b)
         return x->column < y->column ? -1 : 1;
     if (x->group != y->group)
         return x->group < y->group ? -1 : 1;
-    return x->rank < y->rank ? -1 : x->rank > y->rank;
+    return x->level < y->level ? -1 : x->level > y->level;
 }
 
-static void index_requests(struct search *search, const uint64_t *bits_used)
+static void index_requests(struct select *select)
 {
-    int64_t cells = search->table->columns * search->groups->count;
-    qsort(search->request, (size_t)search->count, sizeof *search->request, by_cell);
+    int64_t cells = select->table->columns * select->groups.count;
+    if (select->count > 1)
+        qsort(select->request, (size_t)select->count, sizeof *select->request, by_cell);
     int64_t r = 0;
     for (int64_t c = 0; c <= cells; c++) {
-        while (r < search->count && cell(search, search->request[r].column, search->request[r].group) < c)
+        while (r < select->count && cell_of(select, select->request[r].column, select->request[r].group) < c)
             r++;
-        search->first[c] = r;
-    }
-    for (int64_t c = 0; c < search->table->columns; c++)
-        search->unused[c] = bits_used[c] ? __builtin_ctzll(bits_used[c]) : 0;
-    for (int64_t i = 0; i < search->count; i++) {
-        int unused = search->unused[search->request[i].column];
-        search->interval[i].low = key_of(search->request[i].low, unused);
-        search->interval[i].high = key_of(search->request[i].high, unused);
-        search->interval[i].inside = search->request[i].count;
-        search->above[i] = (double)INFINITY;
+        select->first[c] = r;
     }
 }
 
-static status_t search_open(struct search *search, const uint64_t *bits_used)
+/* ---- a walk ---- */
+
+/* Decides what the next walk does: keeps what lies between the ends where that is little enough. */
+static status_t begin_walk(struct select *select)
 {
-    int64_t cells = search->table->columns * search->groups->count;
-    search->bins = MOST_BINS;
-    while (search->bins > FEWEST_BINS && search->bins * search->count > COUNTERS)
-        search->bins /= 2;
-    status_t status =
-        memory_new(&search->unused, search->table->columns, sizeof *search->unused, "selection");
-    if (!status)
-        status = memory_new(&search->first, cells + 1, sizeof *search->first, "selection");
-    if (!status)
-        status = memory_new(&search->interval, search->count, sizeof *search->interval, "selection");
-    if (!status)
-        status =
-            memory_new(&search->counter, search->count * search->bins, sizeof *search->counter, "selection");
-    if (!status)
-        status = memory_new(&search->above, search->count, sizeof *search->above, "selection");
-    if (!status)
-        index_requests(search, bits_used);
-    return status;
+    int64_t inside = 0;
+    for (int64_t r = 0; r < select->count; r++) {
+        struct target *target = &select->target[r];
+        target->low += target->low == POOL_NO_KEY;
+        target->high -= target->high == POOL_NO_KEY;
+        select->low[r] = pool_value(target->low);
+        select->high[r] = pool_value(target->high);
+        target->next = (double)INFINITY;
+        if (!select->done[r] && target->low < target->high)
+            inside += target->inside;
+    }
+    select->keeping = inside <= (int64_t)KEPT * select->table->comm->size;
+    select->bins = select->keeping ? 1 : pool_bins(select->count);
+    free(select->counter);
+    select->counter = NULL;
+    return memory_new(&select->counter, select->count * (SLOTS + select->bins) + 1, sizeof *select->counter,
+                      "selection");
 }
 
-/* Calls take(search, request, value) for every value of a block that some request is about. */
-static inline void for_each_value(struct search *search, const struct raw_block *block,
-                                  void (*take)(struct search *, int64_t, double))
+static int64_t *slots_of(const struct select *select, int64_t r)
 {
-    const int32_t *group = search->groups->group ? search->groups->group + block->local * BLOCK_ROWS : NULL;
-    for (int64_t c = 0; c < search->table->columns; c++) {
-        int64_t base = cell(search, c, 0);
-        if (search->first[base] == search->first[base + search->groups->count])
-            continue;
-        const double *value = block->value + c * BLOCK_ROWS;
-        for (int i = 0; i < block->rows; i++) {
-            int32_t g = group ? group[i] : table_is_left_out(block->left_out, i) ? -1 : 0;
-            if (g < 0 || isnan(value[i]))
-                continue;
-            for (int64_t r = search->first[base + g]; r < search->first[base + g + 1]; r++)
-                take(search, r, value[i]);
-        }
+    return select->counter + r * (SLOTS + select->bins);
+}
+
+static int64_t *no_room(const struct select *select)
+{
+    return select->counter + select->count * (SLOTS + select->bins);
+}
+
+LANES_VERSIONS static void tally_run(const double *value, int count, double low, double high, int64_t *slot)
+{
+    int64_t below = 0;
+    int64_t at_low = 0;
+    int64_t at_high = 0;
+    int64_t above = 0;
+    for (int i = 0; i < count; i++) {
+        below += value[i] < low;
+        at_low += value[i] == low;
+        at_high += value[i] == high;
+        above += value[i] > high;
+    }
+    slot[BELOW] = below;
+    slot[AT_LOW] = at_low;
+    slot[AT_HIGH] = low < high ? at_high : 0; /* else they are at low */
+    slot[ABOVE] = above;
+}
+
+/* The smallest value above `high`, `next` if that is smaller still. */
+LANES_VERSIONS static double least_above(const double *value, int count, double high, double next)
+{
+    lanes infinity = (double)INFINITY - (lanes){0};
+    lanes least = next - (lanes){0};
+    for (int i = 0; i < count; i += LANES) {
+        lanes x = i + LANES <= count ? lanes_of(value + i) : lanes_part(value + i, count - i, infinity);
+        x = lanes_choose(x > high, x, infinity); /* one comparison at a time: of two, GCC makes slow code */
+        least = lanes_choose(x < least, x, least);
+    }
+    for (int lane = 0; lane < LANES; lane++)
+        next = least[lane] < next ? least[lane] : next;
+    return next;
+}
+
+static void keep_between(struct pool *pool, int64_t r, const double *value, int count, double low,
+                         double high)
+{
+    int64_t kept = pool->count;
+    for (int i = 0; i < count; i++) {
+        pool->value[kept] = value[i];
+        pool->label[kept] = (int32_t)r;
+        kept += (value[i] > low) & (value[i] < high);
+    }
+    pool->count = kept;
+}
+
+static void count_between(const struct target *target, const double *value, int count, int64_t *counter,
+                          int64_t bins)
+{
+    uint64_t low = target->low + 1;
+    uint64_t high = target->high - 1;
+    int shift = pool_shift(low, high, bins);
+    for (int i = 0; i < count; i++) {
+        uint64_t key = pool_key(value[i]);
+        if (key >= low && key <= high)
+            counter[(key - low) >> shift]++;
     }
 }
 
-static inline void count_into_bin(struct search *search, int64_t r, double value)
+static void take_for(struct select *select, int64_t r, const double *value, int count)
 {
-    const struct interval *interval = &search->interval[r];
-    uint64_t key = key_of(value, search->unused[search->request[r].column]);
-    if (key >= interval->low && key <= interval->high)
-        search->counter[r * search->bins + (int64_t)((key - interval->low) >> interval->shift)]++;
-}
-
-static status_t count_block(void *context, const struct raw_block *block)
-{
-    for_each_value(context, block, count_into_bin);
-    return STATUS_OK;
-}
-
-static void keep(struct search *search, int64_t r, double value)
-{
-    if (search->kept_count == search->kept_capacity) {
-        int64_t capacity = 2 * search->kept_capacity + 1024;
-        struct kept *grown = realloc(search->kept, (size_t)capacity * sizeof *grown);
-        if (!grown) {
-            search->failure =
-                status_first(search->failure, status_of_allocation(NULL, 1, "values near quantiles"));
-            return;
-        }
-        search->kept = grown;
-        search->kept_capacity = capacity;
+    int64_t slot[SLOTS];
+    int64_t *all = slots_of(select, r);
+    double low = select->low[r];
+    double high = select->high[r];
+    tally_run(value, count, low, high, slot);
+    if (slot[ABOVE] > 0)
+        select->target[r].next = least_above(value, count, high, select->target[r].next);
+    int64_t between = count - slot[BELOW] - slot[AT_LOW] - slot[AT_HIGH] - slot[ABOVE];
+    for (int s = 0; s < SLOTS; s++)
+        all[s] += slot[s];
+    if (between == 0)
+        return;
+    if (!select->keeping) {
+        count_between(&select->target[r], value, count, all + SLOTS, select->bins);
+        return;
     }
-    search->kept[search->kept_count++] = (struct kept){value, r};
+    all[SLOTS] += between;
+    if (select->kept.count + between > MOST_KEPT)
+        *no_room(select) = 1;
+    else if (!select->failure)
+        select->failure = pool_reserve(&select->kept, between);
+    if (!*no_room(select) && !select->failure)
+        keep_between(&select->kept, r, value, count, low, high);
 }
 
-static inline void keep_if_open(struct search *search, int64_t r, double value)
+void select_take(void *context, int64_t column, int32_t group, const double *value, int count)
 {
-    const struct interval *interval = &search->interval[r];
-    uint64_t key = key_of(value, search->unused[search->request[r].column]);
-    if (key > interval->high)
-        search->above[r] = value < search->above[r] ? value : search->above[r];
-    else if (key >= interval->low && interval->low < interval->high)
-        keep(search, r, value);
-}
-
-static status_t keep_block(void *context, const struct raw_block *block)
-{
-    struct search *search = context;
-    for_each_value(search, block, keep_if_open);
-    status_t failure = search->failure;
-    search->failure = STATUS_OK;
-    return failure;
-}
-
-/* Sets the bins of every open interval; returns how many values the open ones hold. */
-static int64_t cut_intervals(struct search *search)
-{
-    int64_t held = 0;
-    for (int64_t r = 0; r < search->count; r++) {
-        struct interval *interval = &search->interval[r];
-        interval->shift = 0;
-        while ((interval->high - interval->low) >> interval->shift >= (uint64_t)search->bins)
-            interval->shift++;
-        held += interval->low < interval->high ? interval->inside : 0;
-    }
-    return held;
-}
-
-static void narrow_intervals(struct search *search)
-{
-    for (int64_t r = 0; r < search->count; r++) {
-        struct interval *interval = &search->interval[r];
-        if (interval->low == interval->high)
-            continue;
-        const int64_t *counter = search->counter + r * search->bins;
-        int64_t bin = 0;
-        while (bin < search->bins - 1 && interval->below + counter[bin] <= search->request[r].rank)
-            interval->below += counter[bin++];
-        uint64_t width = (UINT64_C(1) << interval->shift) - 1;
-        interval->low += (uint64_t)bin << interval->shift;
-        if (interval->high - interval->low > width)
-            interval->high = interval->low + width;
-        interval->inside = counter[bin];
+    struct select *select = context;
+    int64_t cell = cell_of(select, column, group);
+    for (int64_t r = select->first[cell]; r < select->first[cell + 1]; r++) {
+        if (!select->done[r])
+            take_for(select, r, value, count);
     }
 }
 
-/* One round of counting and narrowing, over the file or over what is kept. */
-static status_t count_and_narrow(struct search *search, bool in_memory)
+/* ---- after a walk ---- */
+
+/* Where the wanted rank is now known to be: that is the answer, or it will be found in the pool, if what a
+ * walk kept is at hand and the guess was right. */
+static void settle(struct select *select, int64_t r, bool at_hand)
 {
-    struct comm *comm = search->table->comm;
-    int64_t counters = search->count * search->bins;
-    memset(search->counter, 0, (size_t)counters * sizeof *search->counter);
-    status_t status = STATUS_OK;
-    if (in_memory) {
-        for (int64_t i = 0; i < search->kept_count; i++)
-            count_into_bin(search, search->kept[i].request, search->kept[i].value);
+    const int64_t *slot = slots_of(select, r);
+    struct select_request *request = &select->request[r];
+    struct target old = select->target[r];
+    struct target *target = &select->target[r];
+    int64_t under = slot[BELOW] + slot[AT_LOW];
+    int64_t upto = under;
+    for (int64_t bin = 0; bin < select->bins; bin++)
+        upto += slot[SLOTS + bin];
+    request->count = upto + slot[AT_HIGH] + slot[ABOVE];
+    target->rank = request->count > 0 ? select_rank(request->level, request->count) : -1;
+    target->pooled = false;
+    select->done[r] = at_hand || request->count == 0;
+    if (target->rank < slot[BELOW]) {
+        target->low = pool_key((double)-INFINITY);
+        target->high = old.low - 1;
+        target->below = 0;
+        target->inside = slot[BELOW];
+        select->done[r] = request->count == 0;
+    } else if (target->rank < under) {
+        target->high = old.low;
+        target->below = slot[BELOW];
+        target->inside = slot[AT_LOW];
+    } else if (target->rank < upto && select->keeping) {
+        target->low = old.low + 1;
+        target->high = old.high - 1;
+        target->below = under;
+        target->inside = upto - under;
+        target->pooled = at_hand;
+    } else if (target->rank < upto) {
+        pool_enter_bin(target, old.low + 1, old.high - 1, under, slot + SLOTS, select->bins);
+    } else if (target->rank < upto + slot[AT_HIGH]) {
+        target->low = old.high;
+        target->below = upto;
+        target->inside = slot[AT_HIGH];
     } else {
-        status = table_walk(search->table, count_block, search);
+        target->low = old.high + 1;
+        target->high = pool_key((double)INFINITY);
+        target->below = upto + slot[AT_HIGH];
+        target->inside = slot[ABOVE];
+        select->done[r] = false;
     }
-    if (!status)
-        status = comm_sum_i64(comm, search->counter, counters);
-    if (!status)
-        narrow_intervals(search);
+}
+
+/* The answers to requests that were not done before this walk and are now. */
+static status_t answer(struct select *select, const bool *before, double *next)
+{
+    for (int64_t r = 0; r < select->count; r++) {
+        const struct target *target = &select->target[r];
+        double high = slots_of(select, r)[AT_HIGH] > 0 ? select->high[r] : (double)INFINITY;
+        next[r] = high > pool_value(target->low) && high < target->next ? high : target->next;
+    }
+    status_t status = comm_min_f64(select->table->comm, next, select->count);
+    for (int64_t r = 0; !status && r < select->count; r++) {
+        const struct target *target = &select->target[r];
+        struct select_request *request = &select->request[r];
+        if (before[r] || !select->done[r])
+            continue;
+        bool tied = target->rank + 1 >= request->count || target->rank + 1 < target->below + target->inside;
+        request->value = request->count > 0 ? pool_value(target->low) : (double)NAN;
+        request->next = tied ? request->value : next[r];
+    }
     return status;
 }
 
-/* Whether the value after the answer may be a larger one: then it must be looked for. */
-static bool ends_its_ties(const struct search *search, int64_t r)
+static status_t settle_all(struct select *select)
 {
-    const struct select_request *request = &search->request[r];
-    const struct interval *interval = &search->interval[r];
-    return request->rank + 1 < request->count && request->rank + 1 >= interval->below + interval->inside;
-}
-
-static bool needs_another_walk(const struct search *search)
-{
-    for (int64_t r = 0; r < search->count; r++) {
-        if (search->interval[r].low < search->interval[r].high || ends_its_ties(search, r))
-            return true;
+    struct comm *comm = select->table->comm;
+    int64_t counters = select->count * (SLOTS + select->bins) + 1;
+    bool *before = NULL;
+    double *next = NULL;
+    status_t status = memory_new(&before, select->count, sizeof *before, "selection");
+    if (!status)
+        status = memory_new(&next, select->count, sizeof *next, "selection");
+    status = comm_agree(comm, status_first(status, select->failure));
+    select->failure = STATUS_OK;
+    if (!status)
+        status = comm_sum_i64(comm, select->counter, counters);
+    bool at_hand = !status && select->keeping && *no_room(select) == 0;
+    for (int64_t r = 0; !status && r < select->count; r++) {
+        before[r] = select->done[r];
+        if (!before[r])
+            settle(select, r, at_hand);
     }
-    return false;
-}
-
-static status_t answer(struct search *search)
-{
-    for (int64_t r = 0; r < search->count; r++)
-        search->request[r].value =
-            value_of(search->interval[r].low, search->unused[search->request[r].column]);
-    for (int64_t i = 0; i < search->kept_count; i++) {
-        const struct kept *kept = &search->kept[i];
-        if (kept->value > search->request[kept->request].value && kept->value < search->above[kept->request])
-            search->above[kept->request] = kept->value;
-    }
-    status_t status = comm_min_f64(search->table->comm, search->above, search->count);
-    for (int64_t r = 0; !status && r < search->count; r++)
-        search->request[r].next = ends_its_ties(search, r) ? search->above[r] : search->request[r].value;
+    if (!status && at_hand)
+        status = pool_narrow(comm, &select->kept, NULL, select->target, select->count);
+    if (!status)
+        status = answer(select, before, next);
+    pool_close(&select->kept);
+    free(before);
+    free(next);
     return status;
 }
 
-status_t select_run(struct table *table, const struct select_groups *groups, const uint64_t *bits_used,
+static bool all_done(const struct select *select)
+{
+    for (int64_t r = 0; r < select->count; r++) {
+        if (!select->done[r])
+            return false;
+    }
+    return true;
+}
+
+status_t select_open(struct table *table, struct groups groups, const struct pilot *pilot,
+                     struct select_request *requests, int64_t count, struct select **opened)
+{
+    struct select *select = NULL;
+    status_t status = memory_new(&select, 1, sizeof *select, "selection");
+    if (!status) {
+        *select = (struct select){.table = table, .groups = groups, .request = requests, .count = count};
+        status =
+            memory_new(&select->first, table->columns * groups.count + 1, sizeof *select->first, "selection");
+    }
+    if (!status)
+        status = memory_new(&select->target, count, sizeof *select->target, "selection");
+    if (!status)
+        status = memory_new(&select->done, count, sizeof *select->done, "selection");
+    if (!status)
+        status = memory_new(&select->low, count, sizeof *select->low, "selection");
+    if (!status)
+        status = memory_new(&select->high, count, sizeof *select->high, "selection");
+    *opened = select;
+    status = comm_agree(table->comm, status);
+    if (!status)
+        index_requests(select);
+    if (!status)
+        status = select_guess(table, &groups, pilot, requests, count, select->first, select->target);
+    if (!status)
+        status = comm_agree(table->comm, begin_walk(select));
+    return status;
+}
+
+status_t select_finish(struct select *select)
+{
+    status_t status = settle_all(select);
+    while (!status && !all_done(select)) {
+        status = comm_agree(select->table->comm, begin_walk(select));
+        if (!status)
+            status = runs_walk(select->table, select->groups, select_take, select);
+        if (!status)
+            status = settle_all(select);
+    }
+    return status;
+}
+
+void select_close(struct select *select)
+{
+    if (!select)
+        return;
+    free(select->first);
+    free(select->target);
+    free(select->done);
+    free(select->low);
+    free(select->high);
+    free(select->counter);
+    pool_close(&select->kept);
+    status_free(select->failure);
+    free(select);
+}
+
+status_t select_run(struct table *table, struct groups groups, const struct pilot *pilot,
                     struct select_request *requests, int64_t count)
 {
+    struct select *select = NULL;
     if (count == 0)
         return STATUS_OK;
-    struct search search = {.table = table, .groups = groups, .request = requests, .count = count};
-    status_t status = comm_agree(table->comm, search_open(&search, bits_used));
-    while (!status && cut_intervals(&search) > MOST_KEPT)
-        status = count_and_narrow(&search, false);
-    if (!status && needs_another_walk(&search))
-        status = table_walk(table, keep_block, &search);
-    while (!status && cut_intervals(&search) > 0)
-        status = count_and_narrow(&search, true);
+    status_t status = select_open(table, groups, pilot, requests, count, &select);
     if (!status)
-        status = answer(&search);
-    search_close(&search);
+        status = runs_walk(table, groups, select_take, select);
+    if (!status)
+        status = select_finish(select);
+    select_close(select);
     return status;
 }

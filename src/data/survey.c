@@ -1,5 +1,6 @@
 #include "data/survey.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,14 +8,16 @@
 
 #include <xxhash.h>
 
+#include "core/lanes.h"
 #include "core/memory.h"
-#include "data/select.h"
+#include "data/runs.h"
 
 struct look {
     struct table *table;
     enum missing missing;
     const int *transform;
     struct survey *survey;
+    struct runs runs;
 };
 
 double survey_transform(int transform, double value)
@@ -39,18 +42,36 @@ const char *survey_transform_name(int transform)
     return names[transform];
 }
 
-static bool outside_domain(int transform, double value)
+/* The smallest number that is in a transform's domain. */
+static double least_of(int transform)
 {
-    return (transform == TRANSFORM_LOG && value <= 0) || (transform == TRANSFORM_LOG1P && value <= -1) ||
-           (transform == TRANSFORM_SQRT && value < 0);
+    switch (transform) {
+    case TRANSFORM_LOG:
+        return DBL_TRUE_MIN;
+    case TRANSFORM_LOG1P:
+        return nextafter(-1.0, 0.0);
+    case TRANSFORM_SQRT:
+        return 0.0;
+    default:
+        return -MOMENTS_LARGEST;
+    }
+}
+
+static int transform_of(const struct look *look, int64_t column)
+{
+    return column < look->table->features ? look->transform[column] : TRANSFORM_NONE;
+}
+
+static bool refuses_missing(const struct look *look, int64_t column)
+{
+    return look->missing == MISSING_ERROR && column < look->table->features;
 }
 
 static bool unusable(const struct look *look, int64_t column, double value)
 {
     if (isnan(value))
-        return look->missing == MISSING_ERROR && column < look->table->features;
-    return !(fabs(value) <= MOMENTS_LARGEST) ||
-           (column < look->table->features && outside_domain(look->transform[column], value));
+        return refuses_missing(look, column);
+    return !(value >= least_of(transform_of(look, column)) && value <= MOMENTS_LARGEST);
 }
 
 static status_t describe_unusable(const struct look *look, int64_t column, int64_t row, double value)
@@ -71,6 +92,22 @@ static status_t describe_unusable(const struct look *look, int64_t column, int64
                       name, value, row, survey_transform_name(look->transform[column]));
 }
 
+struct tally {
+    int64_t missing;
+    int64_t outside;
+};
+
+LANES_VERSIONS static struct tally tally_column(const double *value, int rows, double least)
+{
+    int64_t missing = 0;
+    int64_t outside = 0;
+    for (int i = 0; i < rows; i++) {
+        missing += value[i] != value[i];
+        outside += (value[i] < least) | (value[i] > MOMENTS_LARGEST);
+    }
+    return (struct tally){missing, outside};
+}
+
 /* The first value in row order that stops the job, if any. */
 static status_t check_block(const struct look *look, const struct raw_block *block)
 {
@@ -78,6 +115,9 @@ static status_t check_block(const struct look *look, const struct raw_block *blo
     int64_t where = 0;
     for (int64_t c = 0; c < look->table->columns; c++) {
         const double *value = block->value + c * BLOCK_ROWS;
+        struct tally tally = tally_column(value, first, least_of(transform_of(look, c)));
+        if (tally.outside == 0 && !(tally.missing > 0 && refuses_missing(look, c)))
+            continue;
         for (int i = 0; i < first; i++) {
             if (unusable(look, c, value[i]) && !table_is_left_out(block->left_out, i)) {
                 first = i;
@@ -103,31 +143,38 @@ static void drop_rows(const struct look *look, const struct raw_block *block)
     }
 }
 
-static void add_column(const struct look *look, const struct raw_block *block, int64_t column)
+static void add_run(void *context, int64_t column, int32_t group, const double *value, int count)
 {
-    struct survey *survey = look->survey;
-    const double *value = block->value + column * BLOCK_ROWS;
-    int transform = column < look->table->features ? look->transform[column] : TRANSFORM_NONE;
-    for (int i = 0; i < block->rows; i++) {
-        if (isnan(value[i]) || table_is_left_out(block->left_out, i))
-            continue;
-        survey->bits_used[column] |= select_bits(value[i]);
-        moments_add(&survey->raw[column], value[i]);
-        if (transform != TRANSFORM_NONE)
-            moments_add(&survey->transformed[column], survey_transform(transform, value[i]));
+    struct look *look = context;
+    int transform = transform_of(look, column);
+    (void)group;
+    moments_add_all(&look->survey->raw[column], value, count);
+    if (transform == TRANSFORM_NONE)
+        return;
+    double transformed[BLOCK_ROWS];
+    for (int i = 0; i < count; i++)
+        transformed[i] = survey_transform(transform, value[i]);
+    moments_add_all(&look->survey->transformed[column], transformed, count);
+}
+
+/* All missing values are one number, and so are both zeros. */
+LANES_VERSIONS static void bits_of(const double *value, int rows, uint64_t *bits)
+{
+    for (int i = 0; i < rows; i++) {
+        double positive_zero = value[i] + 0.0;
+        uint64_t plain = 0;
+        memcpy(&plain, &positive_zero, sizeof plain);
+        bits[i] = value[i] == value[i] ? plain : UINT64_MAX;
     }
 }
 
-/* A block's hash is keyed by its place; blocks add up in any order. All missing values count as one. */
+/* A block's hash is keyed by its place; blocks add up in any order. */
 static uint64_t checksum_block(const struct table *table, const struct raw_block *block)
 {
     uint64_t sum = 0;
     for (int64_t c = 0; c < table->columns; c++) {
         uint64_t bits[BLOCK_ROWS];
-        for (int i = 0; i < block->rows; i++) {
-            double value = block->value[c * BLOCK_ROWS + i];
-            bits[i] = isnan(value) ? UINT64_MAX : select_bits(value);
-        }
+        bits_of(block->value + c * BLOCK_ROWS, block->rows, bits);
         uint64_t place = (uint64_t)block->block * (uint64_t)table->columns + (uint64_t)c;
         sum += XXH3_64bits_withSeed(bits, (size_t)block->rows * sizeof bits[0], place);
     }
@@ -142,8 +189,8 @@ static status_t look_at(void *context, const struct raw_block *block)
         return status;
     if (look->missing == MISSING_DROP)
         drop_rows(look, block);
-    for (int64_t c = 0; c < look->table->columns; c++)
-        add_column(look, block, c);
+    runs_of_block(&look->runs, block, look->table->columns, add_run, look);
+    pilot_take(&look->survey->pilot, block);
     look->survey->checksum += checksum_block(look->table, block);
     return STATUS_OK;
 }
@@ -152,8 +199,6 @@ static status_t share(struct table *table, struct survey *survey)
 {
     int64_t totals[2] = {survey->dropped, (int64_t)survey->checksum};
     status_t status = comm_sum_i64(table->comm, totals, 2);
-    if (!status)
-        status = comm_or_u64(table->comm, survey->bits_used, table->columns);
     if (!status)
         status = moments_share(table->comm, survey->raw, table->columns);
     if (!status)
@@ -168,15 +213,24 @@ static status_t share(struct table *table, struct survey *survey)
 status_t survey_run(struct table *table, enum missing missing, const int *transform, struct survey *survey)
 {
     *survey = (struct survey){0};
-    struct look look = {table, missing, transform, survey};
-    status_t status = moments_new(&survey->raw, table->columns);
+    struct look *look = NULL;
+    status_t status = memory_new(&look, 1, sizeof *look, "a survey");
+    if (!status) {
+        *look = (struct look){.table = table, .missing = missing, .transform = transform, .survey = survey};
+        status = runs_open(&look->runs, (struct groups){NULL, 1});
+    }
+    if (!status)
+        status = moments_new(&survey->raw, table->columns);
     if (!status)
         status = moments_new(&survey->transformed, table->features);
     if (!status)
-        status = memory_new(&survey->bits_used, table->columns, sizeof *survey->bits_used, "a survey");
+        status = pilot_open(&survey->pilot, table);
     status = comm_agree(table->comm, status);
     if (!status)
-        status = table_walk(table, look_at, &look);
+        status = table_walk(table, look_at, look);
+    if (look)
+        runs_close(&look->runs);
+    free(look);
     if (!status)
         status = share(table, survey);
     for (int64_t c = 0; !status && c < table->features; c++) {
@@ -194,6 +248,6 @@ void survey_free(struct survey *survey)
 {
     free(survey->raw);
     free(survey->transformed);
-    free(survey->bits_used);
+    pilot_close(&survey->pilot);
     *survey = (struct survey){0};
 }

@@ -7,6 +7,7 @@
 
 #include "core/status.h"
 #include "data/moments.h"
+#include "data/pilot.h"
 #include "data/settings.h"
 #include "data/table.h"
 
@@ -15,7 +16,7 @@ struct survey {
     int64_t dropped;     /* left out here for a missing feature (prepare.missing: drop), over all ranks */
     struct moments *raw; /* per column of the table, over customers that take part */
     struct moments *transformed; /* per feature; of the transformed values */
-    uint64_t *bits_used;         /* per column: for select_run */
+    struct pilot pilot;          /* rows from all over the table, for select_open */
     uint64_t checksum;           /* of the values read, whatever their type in the file and the rank count */
 };
 

@@ -11,6 +11,8 @@
 /* Enough for a disk or a file system to stream, little beside a rank's share. */
 static const int64_t SLAB_BYTES = INT64_C(8) << 20;
 
+enum { STRIP_ROWS = 64 };
+
 /* The part of one dataset that a slab of rows covers. */
 struct slab {
     const struct source_dataset *dataset;
@@ -139,36 +141,44 @@ static status_t read_slab(const struct table *table, struct slab *slab, int64_t 
     return status;
 }
 
-static double number_at(const struct slab *slab, int64_t at)
-{
-    switch (slab->dataset->reading) {
-    case READ_FLOAT:
-        return (double)((const float *)slab->memory)[at];
-    case READ_BYTE:
-        return (double)((const uint8_t *)slab->memory)[at];
-    default:
-        return ((const double *)slab->memory)[at];
-    }
-}
+/* Numbers of a column, `stride` apart, to doubles. */
+#define TAKE(type)                                                                                           \
+    do {                                                                                                     \
+        const type *number = (const type *)slab->memory + from;                                              \
+        for (int i = 0; i < count; i++)                                                                      \
+            value[i] = (double)number[i * stride];                                                           \
+    } while (0)
 
-/* One column of a block: `offset` rows into a slab of `rows` rows, to `value`. */
+/* One column of some rows: `offset` rows into a slab of `rows` rows, to `value`. */
 static void take_column(const struct slab *slab, int64_t index, int64_t offset, int64_t rows, int count,
                         double *value)
 {
     const struct source_dataset *dataset = slab->dataset;
     int64_t stride = dataset->transposed ? 1 : dataset->width;
     int64_t from = dataset->transposed ? index * rows + offset : offset * dataset->width + index;
-    if (dataset->reading == READ_FLOAT) {
-        const float *number = (const float *)slab->memory + from;
-        for (int i = 0; i < count; i++)
-            value[i] = (double)number[i * stride];
-    } else {
-        for (int i = 0; i < count; i++)
-            value[i] = number_at(slab, from + i * stride);
-    }
+    if (dataset->reading == READ_FLOAT)
+        TAKE(float);
+    else if (dataset->reading == READ_DOUBLE)
+        TAKE(double);
+    else
+        TAKE(uint8_t);
     if (dataset->has_missing_code) {
         for (int i = 0; i < count; i++)
             value[i] = value[i] == dataset->missing_code ? (double)NAN : value[i];
+    }
+}
+
+/* A few rows at a time, so that the columns after the first find them in the nearest cache. */
+static void take_block(const struct walk *walk, int64_t offset, int64_t rows, int count)
+{
+    const struct table *table = walk->table;
+    for (int strip = 0; strip < count; strip += STRIP_ROWS) {
+        int strip_rows = count - strip < STRIP_ROWS ? count - strip : STRIP_ROWS;
+        for (int64_t c = 0; c < table->columns; c++) {
+            const struct source_column *column = &table->source->column[table->column[c]];
+            take_column(&walk->slab[column->dataset], column->index, offset + strip, rows, strip_rows,
+                        walk->value + c * BLOCK_ROWS + strip);
+        }
     }
 }
 
@@ -185,11 +195,7 @@ static status_t visit_slab(struct walk *walk, int64_t first, int64_t rows, table
                                   .rows = (int)(rows - offset < BLOCK_ROWS ? rows - offset : BLOCK_ROWS),
                                   .value = walk->value,
                                   .left_out = table->left_out + local * BLOCK_TILES};
-        for (int64_t c = 0; c < table->columns; c++) {
-            const struct source_column *column = &table->source->column[table->column[c]];
-            take_column(&walk->slab[column->dataset], column->index, offset, rows, block.rows,
-                        walk->value + c * BLOCK_ROWS);
-        }
+        take_block(walk, offset, rows, block.rows);
         status = visit(context, &block);
     }
     return status;

@@ -98,6 +98,65 @@ static void small_integers_match_integer_arithmetic(void **state)
     assert_true(exactsum_round(&sum) == (double)expected);
 }
 
+/* ---- many at once ---- */
+
+enum {
+    NARROW,
+    WHOLE,
+    WIDE_RANGE,
+    HUGE_TERMS,
+    TINY,
+    ZEROS_OF_BOTH_SIGNS,
+    CANCELLING,
+    ONE_FAR,
+    KINDS,
+    MOST = 1100
+};
+
+static double term_of(int kind, int64_t i)
+{
+    double u = random_uniform(9, RANDOM_BATCH, i, kind) - 0.5;
+    switch (kind) {
+    case NARROW:
+        return u;
+    case WHOLE:
+        return floor(u * 1000);
+    case WIDE_RANGE:
+        return random_term(i);
+    case HUGE_TERMS:
+        return u < 0 ? -DBL_MAX : DBL_MAX; /* partial sums leave the range of double */
+    case TINY:
+        return floor(u * 100) * DBL_TRUE_MIN;
+    case ZEROS_OF_BOTH_SIGNS:
+        return u < 0 ? -0.0 : 0.0;
+    case CANCELLING:
+        return (i % 16 < 8 ? 1 : -1) * (1e200 + (double)(i % 8)) + (i == 50 ? 1e-200 : 0);
+    default:
+        return i == 1000 ? 1e300 : u; /* what the lanes lose is lost late */
+    }
+}
+
+static void many_at_once_are_as_one_by_one(void **state)
+{
+    (void)state;
+    static double term[MOST];
+    const int64_t counts[] = {0, 1, 7, 8, 9, 15, 16, 17, 24, 100, 1000, 1001, 1024, MOST};
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (int n = 0; n < 14; n++) {
+            struct exactsum all = {0};
+            struct exactsum one = {0};
+            for (int64_t i = 0; i < counts[n]; i++) {
+                term[i] = term_of(kind, i);
+                exactsum_add(&one, term[i]);
+            }
+            exactsum_add_all(&all, term, counts[n]);
+            exactsum_normalise(&all);
+            exactsum_normalise(&one);
+            assert_memory_equal(all.digit, one.digit, sizeof all.digit);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +165,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(empty_sum_is_zero),
         cmocka_unit_test(order_and_ranks_do_not_matter),
         cmocka_unit_test(small_integers_match_integer_arithmetic),
+        cmocka_unit_test(many_at_once_are_as_one_by_one),
     };
     if (MPI_Init(&argc, &argv) != MPI_SUCCESS || comm_open(&comm, MPI_COMM_WORLD))
         return 1;

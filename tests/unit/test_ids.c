@@ -219,6 +219,49 @@ static void many_repeats_are_counted_and_a_few_are_named(void **state)
     input_close(&input);
 }
 
+/* So many that one rank exchanges them in two rounds. */
+static void ids_by_the_million(void **state)
+{
+    (void)state;
+    enum { MANY = 1500000, REPEATS = 5 };
+    struct input input;
+    int64_t left_out = -1;
+    int64_t marked = 0;
+    all_wait();
+    if (world.rank == 0) {
+        int64_t *id = NULL;
+        assert_ok(memory_new(&id, MANY, sizeof *id, "test ids"));
+        for (int64_t i = 0; i < MANY; i++)
+            id[i] = (i * 7919 + 13) % MANY; /* 7919 is prime and no factor of MANY: all differ */
+        for (int64_t i = 0; i < REPEATS; i++)
+            id[MANY - 1 - i * 100000] = id[i * 1000];
+        hid_t file = file_new(path_to("many.h5"));
+        put_matrix(file, "/features", H5T_IEEE_F32LE, H5P_DEFAULT, MANY, 1, zero, false);
+        put_dataset(file, "/customer_id", H5T_STD_I64LE, H5P_DEFAULT, 1, (hsize_t[]){MANY}, H5T_NATIVE_INT64,
+                    id);
+        assert_true(h5_close(file));
+        free(id);
+    }
+    all_wait();
+    input_open(&input, &world, path_to("many.h5"), -1);
+    assert_failure(ids_check(&input.table, DUPLICATES_ERROR, &left_out), EXIT_BAD_DATA,
+                   "5 customer ids are repeated: ");
+    assert_failure(ids_check(&input.table, DUPLICATES_ERROR, &left_out), EXIT_BAD_DATA,
+                   "(rows 4000 and 1099999)");
+    assert_ok(ids_check(&input.table, DUPLICATES_FIRST, &left_out));
+    assert_int_equal(left_out, REPEATS);
+    for (int64_t i = 0; i < input.table.partition.row_count; i++) {
+        int64_t row = input.table.partition.first_row + i;
+        if (!table_is_left_out(input.table.left_out, (int)i))
+            continue;
+        assert_true((MANY - 1 - row) % 100000 == 0 && row > MANY - 1 - REPEATS * 100000);
+        marked++;
+    }
+    assert_ok(comm_sum_i64(&world, &marked, 1));
+    assert_int_equal(marked, REPEATS);
+    input_close(&input);
+}
+
 static void write_near_misses(hid_t file, bool repeats)
 {
     static const char *odd[] = {"",    "1", "01", "001", "1.0",      "ab",
@@ -324,6 +367,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(only_the_first_row_of_an_id_stays),
     cmocka_unit_test(repeats_may_be_allowed),
     cmocka_unit_test(many_repeats_are_counted_and_a_few_are_named),
+    cmocka_unit_test(ids_by_the_million),
     cmocka_unit_test(ids_that_nearly_agree_differ),
     cmocka_unit_test(copies_keep_type_and_bytes),
     cmocka_unit_test(without_ids_rows_are_numbered),

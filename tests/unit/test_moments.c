@@ -5,7 +5,7 @@
 #include "data/moments.h"
 #include "support.h"
 
-enum { TERMS = 4000, KINDS = 6 };
+enum { TERMS = 4000, KINDS = 8 };
 
 static double term(int kind, int64_t i)
 {
@@ -21,8 +21,12 @@ static double term(int kind, int64_t i)
         return floor(u * 10) - 3;
     case 4:
         return 1e149 * u; /* near the largest that is allowed */
-    default:
+    case 5:
         return 1e-100 * u;
+    case 6:
+        return (double)(float)(u * 1000); /* squares are exact */
+    default:
+        return (i % 2 == 0 ? 1 : -1) * ldexp(1 + u, (int)(i % 900) - 450); /* lanes cannot hold these */
     }
 }
 
@@ -106,6 +110,29 @@ static void order_and_merging_do_not_matter(void **state)
     }
 }
 
+static void many_values_are_as_one_by_one(void **state)
+{
+    (void)state;
+    static double value[TERMS];
+    const int64_t counts[] = {0, 1, 7, 8, 9, 31, 1023, 1024, 1025, TERMS};
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (int n = 0; n < 10; n++) {
+            struct moments *moments = new_moments(2);
+            for (int64_t i = 0; i < counts[n]; i++) {
+                value[i] = term(kind, i);
+                moments_add(&moments[0], value[i]);
+            }
+            moments_add_all(&moments[1], value, counts[n]);
+            for (int m = 0; m < 2; m++) {
+                exactsum_normalise(&moments[m].sum);
+                exactsum_normalise(&moments[m].squares);
+            }
+            assert_memory_equal(&moments[0], &moments[1], sizeof moments[0]);
+            free(moments);
+        }
+    }
+}
+
 static void many_times_is_one_after_the_other(void **state)
 {
     (void)state;
@@ -185,6 +212,7 @@ static void shared_sums_do_not_depend_on_ranks(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(match_sums_in_113_bits),
     cmocka_unit_test(order_and_merging_do_not_matter),
+    cmocka_unit_test(many_values_are_as_one_by_one),
     cmocka_unit_test(many_times_is_one_after_the_other),
     cmocka_unit_test(huge_counts),
     cmocka_unit_test(empty_and_equal),

@@ -49,6 +49,38 @@ static void the_checksum_tells_values_and_not_types(void **state)
     assert_true(checksum[1] != checksum[2]);
 }
 
+/* Missing values of other bits, and the other zero. */
+static int bits_turn;
+
+static double bits_cell(int64_t row, int64_t column)
+{
+    (void)column;
+    if (row % 7 == 3)
+        return bits_turn == 0 ? (double)NAN : -(double)NAN;
+    if (row % 7 == 5)
+        return bits_turn == 0 ? 0.0 : -0.0;
+    return (double)row + (bits_turn == 2 && row == 2100);
+}
+
+static void the_checksum_tells_numbers_and_not_bits(void **state)
+{
+    (void)state;
+    uint64_t checksum[3];
+    for (bits_turn = 0; bits_turn < 3; bits_turn++) {
+        struct input input;
+        struct survey survey;
+        all_wait();
+        write_matrix(path_to("bits.h5"), ROWS, 1, bits_cell);
+        input_open(&input, &world, path_to("bits.h5"), -1);
+        assert_ok(survey_run(&input.table, MISSING_MEDIAN, no_transforms, &survey));
+        checksum[bits_turn] = survey.checksum;
+        survey_free(&survey);
+        input_close(&input);
+    }
+    assert_true(checksum[0] == checksum[1]);
+    assert_true(checksum[1] != checksum[2]);
+}
+
 /* ---- refusals ---- */
 
 static int64_t bad_row;
@@ -205,6 +237,7 @@ static void what_is_too_far_away_is_refused(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_checksum_tells_values_and_not_types),
+    cmocka_unit_test(the_checksum_tells_numbers_and_not_bits),
     cmocka_unit_test(values_that_cannot_be_used_are_named),
     cmocka_unit_test(values_at_the_edge_of_a_domain_pass),
     cmocka_unit_test(nobody_is_left),
