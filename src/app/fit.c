@@ -189,16 +189,16 @@ static status_t open_table(struct fit *fit)
 
 /* ---- memory ---- */
 
-/* What the largest share needs beside the program itself: prepared customers, labels and seeding distances;
- * the models of restarts, swaps and seeding; sums and counters of every segment and column; slabs and blocks
- * of the file. */
+/* What the largest share needs beside the program itself: prepared customers; what models remember of them,
+ * or their labels; the models of restarts, swaps and seeding; sums and counters of every segment and column;
+ * slabs and blocks of the file. */
 static double bytes_needed(const struct fit *fit)
 {
     struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
     double k = (double)fit->config.k_low;
     double columns = (double)fit->table.columns;
     double rows = (double)most.block_count * BLOCK_ROWS;
-    double labels = rows * (sizeof(int32_t) + sizeof(float));
+    double labels = fmax(panel_track_bytes(&most, fit->table.features), rows * (double)sizeof(int32_t));
     double models = ((double)fit->config.restarts + SWAP_VARIANTS + 1 + SEED_CANDIDATES) * k * columns * 32.0;
     double cells = k * columns * (2.0 * sizeof(struct moments) + SELECT_BYTES);
     double walking = columns * BLOCK_ROWS * 2.0 * sizeof(double);
@@ -294,6 +294,27 @@ static status_t prepare_customers(struct fit *fit)
     return status;
 }
 
+/* How the learning went, for -v: what was computed with, and what was not computed at all. */
+static void tell_work(struct fit *fit)
+{
+    const struct kmeans_result *kmeans = &fit->kmeans;
+    const struct kernels *kernels = fit->customers.kernels;
+    double models = (double)kmeans->restarts * (double)fit->customers.partition.row_count;
+    double visited = kmeans->visited > 0 ? (double)kmeans->visited : 1.0;
+    double assigned = kmeans->assigned > 0 ? (double)kmeans->assigned : 1.0;
+    log_detail(&fit->log,
+               "nearest centroid: by %s; %s registers (%d floats) take %.2f ns a customer, OpenBLAS (%s) %.2f",
+               kmeans->by_gemm ? "OpenBLAS" : "vector registers", kernels->name, kernels->lanes,
+               1e9 * kmeans->seconds[0], gemm_prepare(), 1e9 * kmeans->seconds[1]);
+    log_detail(&fit->log,
+               "learning: %" PRId64 " passes over mini-batches, %" PRId64
+               " over all customers; %.1f %% of assignments could not have changed and were not made, the rest is "
+               "the work of %.1f full passes a restart; %.2g of it in double; %" PRId64 " bytes a reduction",
+               kmeans->batches, kmeans->passes, 100.0 * (1.0 - (double)kmeans->assigned / visited),
+               models > 0 ? (double)kmeans->assigned / models : 0.0, (double)kmeans->undecided / assigned,
+               kmeans->step_bytes);
+}
+
 static status_t learn(struct fit *fit)
 {
     struct kmeans_settings settings = {.k = fit->config.k_low,
@@ -310,11 +331,7 @@ static status_t learn(struct fit *fit)
         log_warning(&fit->log, "the best restart had not converged after %" PRId64 " passes",
                     fit->kmeans.passes);
     if (!status)
-        log_detail(&fit->log,
-                   "learning: %" PRId64 " mini-batches, %" PRId64 " full passes, %" PRId64
-                   " bytes a reduction, %.2g of assignments decided in double",
-                   fit->kmeans.batches, fit->kmeans.passes, fit->kmeans.step_bytes,
-                   fit->kmeans.share_in_double);
+        tell_work(fit);
     return status;
 }
 

@@ -105,7 +105,7 @@ const struct option fit_options[] = {
      .default_text = "65536",
      .low = 1,
      .high = OPTION_NO_LIMIT,
-     .help = "customers in a mini-batch, over all ranks"},
+     .help = "customers in the first mini-batch, over all ranks; batches then double"},
     {.key = "kmeans.restarts",
      .type = OPTION_INT,
      FIELD(restarts),

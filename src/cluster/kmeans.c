@@ -96,7 +96,7 @@ static status_t polish_run(struct polish *polish)
     }
     while (!status && learning > 0) {
         double inertia = 0.0;
-        status = panel_pass(polish->panel, NULL, 0);
+        status = panel_pass(polish->panel);
         polish->passes++;
         passes++;
         if (!status)
@@ -207,11 +207,11 @@ static status_t settle_numbers(struct panel *panel, int64_t best)
     for (int64_t m = 0; m < panel->count; m++)
         panel->model[m].learning = m == best;
     /* what the model's last pass measured may be another set of centroids: a swap that was not kept */
-    status_t status = panel_pass(panel, NULL, 0);
+    status_t status = panel_pass(panel);
     for (int turn = 0; !status && changed && turn < MOST_RENUMBERINGS; turn++) {
         status = comm_agree(comm, renumber(model, panel->customers->features, &changed));
         if (!status && changed)
-            status = panel_pass(panel, NULL, 0);
+            status = panel_pass(panel);
     }
     return status;
 }
@@ -249,8 +249,11 @@ static status_t take_result(const struct panel *panel, const struct polish *poli
         result->refills = polish->refills;
         result->converged = polish->converged[result->best_restart];
         result->step_bytes = panel_wire_bytes(panel);
-        result->share_in_double =
-            panel->decided > 0 ? (double)panel->undecided / (double)panel->decided : 0.0;
+        result->by_gemm = panel->way == PANEL_GEMM;
+        memcpy(result->seconds, panel->seconds, sizeof result->seconds);
+        result->visited = panel->visited;
+        result->assigned = panel->assigned;
+        result->undecided = panel->undecided;
         status = panel_label(panel, result->best_restart, result->label);
     }
     return comm_agree(panel->customers->comm, status);
@@ -289,45 +292,83 @@ static void polish_close(struct polish *polish)
     free(polish->before);
 }
 
+/* The first batch, as large as it must be to hold k different customers, and where the models begin in it. */
+static status_t begin(struct panel *panel, struct minibatch_plan *plan,
+                      const struct kmeans_settings *settings)
+{
+    int64_t distinct = 0;
+    int64_t added = minibatch_next(plan);
+    status_t status = STATUS_OK;
+    while (!status && added > 0 && distinct < settings->k) {
+        status = panel_add(panel, plan->chosen, added);
+        if (!status)
+            status = seed_panel(panel, settings->seed, &distinct);
+        if (!status && distinct < settings->k)
+            added = minibatch_next(plan);
+    }
+    if (!status && distinct < settings->k)
+        status = status_new(
+            EXIT_BAD_DATA,
+            "only %" PRId64 " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
+            distinct, distinct == 1 ? "" : "s", settings->k);
+    return status;
+}
+
+static status_t learn(struct panel *panel, struct minibatch_plan *plan, struct polish *polish, int64_t batch,
+                      struct kmeans_result *result)
+{
+    const struct kmeans_settings *settings = polish->settings;
+    struct log *log = panel->customers->log;
+    log_phase_begin(log, "seeding");
+    status_t status = begin(panel, plan, settings);
+    if (!status) {
+        log_phase_begin(log, "mini-batches");
+        status = minibatch_run(panel, plan, settings->polish, &result->batches);
+    }
+    if (!status) {
+        log_phase_begin(log, settings->polish ? "polish" : "measuring");
+        status = polish_run(polish);
+    }
+    if (!status) {
+        choose_best(panel, result);
+        log_phase_begin(log, "swaps");
+    }
+    if (!status && settings->polish && settings->k > 1)
+        status = improve_best(polish, batch, result);
+    if (!status) {
+        log_phase_begin(log, "labels");
+        status = settle_numbers(panel, result->best_restart);
+    }
+    return status;
+}
+
 status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,
                     const struct kmeans_settings *settings, struct kmeans_result *result)
 {
     *result = (struct kmeans_result){
         .k = settings->k, .features = customers->features, .restarts = settings->restarts};
     /* a batch of more than all customers is all of them */
-    int64_t batch = settings->batch < customers->partition.rows ? settings->batch : customers->partition.rows;
+    int64_t rows = customers->partition.rows;
+    int64_t batch = settings->batch < rows ? settings->batch : rows;
+    int64_t first = settings->k > batch / MINIBATCH_CUSTOMERS ? MINIBATCH_CUSTOMERS * settings->k : batch;
     struct panel panel = {0};
     struct polish polish = {0};
-    status_t status = comm_agree(customers->comm, memory_new(&result->restart_inertia, settings->restarts,
-                                                             sizeof *result->restart_inertia, "restarts"));
+    struct minibatch_plan plan = {0};
+    status_t status =
+        memory_new(&result->restart_inertia, settings->restarts, sizeof *result->restart_inertia, "restarts");
+    if (!status)
+        status = minibatch_plan_open(&plan, customers->partition.blocks, first, settings->seed);
+    status = comm_agree(customers->comm, status);
     if (!status)
         status = panel_open(&panel, customers, preparation, settings->restarts, settings->k);
     if (!status)
         status = polish_open(&polish, &panel, settings);
-    if (!status) {
-        log_phase_begin(customers->log, "seeding");
-        status = seed_panel(&panel, settings->seed);
-    }
-    if (!status) {
-        log_phase_begin(customers->log, "mini-batches");
-        status = minibatch_run(&panel, batch, settings->seed, &result->batches);
-    }
-    if (!status) {
-        log_phase_begin(customers->log, settings->polish ? "polish" : "measuring");
-        status = polish_run(&polish);
-    }
-    if (!status) {
-        choose_best(&panel, result);
-        log_phase_begin(customers->log, "swaps");
-    }
-    if (!status && settings->polish && settings->k > 1)
-        status = improve_best(&polish, batch, result);
-    if (!status) {
-        log_phase_begin(customers->log, "labels");
-        status = settle_numbers(&panel, result->best_restart);
-    }
+    if (!status)
+        status = learn(&panel, &plan, &polish, batch, result);
+    panel_forget(&panel);
     if (!status)
         status = take_result(&panel, &polish, result);
+    minibatch_plan_close(&plan);
     polish_close(&polish);
     panel_close(&panel);
     return status;

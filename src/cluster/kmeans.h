@@ -37,7 +37,11 @@ struct kmeans_result {
     int64_t refills;        /* segments without customers that were given one */
     bool converged;         /* the best restart met the tolerance */
     int64_t step_bytes;     /* that one reduction of the whole panel carries */
-    double share_in_double; /* of assignments that float could not decide, on this rank */
+    bool by_gemm;           /* nearest centroids came from OpenBLAS, on this rank */
+    double seconds[2];      /* a customer, in vector registers and by OpenBLAS, when that was decided */
+    int64_t visited;        /* model x customers of all passes, on this rank */
+    int64_t assigned;       /* of them, those that were looked at: the others could not have changed */
+    int64_t undecided;      /* of them, those that float could not decide */
 };
 
 status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,

@@ -1,38 +1,52 @@
-/* Mini-batch k-means (Sculley, WWW 2010) for a panel: a centroid moves towards its customers of a batch at
- * the rate 1 / (customers it has had so far). Batches are drawn without replacement within an epoch, each
- * from blocks spread over the whole file. */
+/* Mini-batch k-means with nested batches (Newling and Fleuret, NIPS 2016, arXiv 1602.02934) for a panel.
+ *
+ * The first batch is learned on by Lloyd's passes until centroids move by less than the chance of having drawn
+ * these customers moves them; then the batch doubles. Every batch contains the one before, so that segments
+ * and sums found there still hold, and each customer counts once. Batches are blocks spread over the whole
+ * file. */
 #ifndef LOHKO_CLUSTER_MINIBATCH_H
 #define LOHKO_CLUSTER_MINIBATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cluster/panel.h"
 #include "core/status.h"
 
-/* A model stops when its smoothed inertia has not fallen for MINIBATCH_PATIENCE batches by more than
- * MINIBATCH_IMPROVEMENT of itself, or after MINIBATCH_EPOCHS epochs. */
-enum { MINIBATCH_PATIENCE = 10, MINIBATCH_EPOCHS = 10 };
-#define MINIBATCH_IMPROVEMENT 1e-4
-#define MINIBATCH_SMOOTHING 0.1
+enum {
+    MINIBATCH_PASSES = 40,    /* over one batch, at most */
+    MINIBATCH_CUSTOMERS = 32, /* in the first batch, for each segment, at least */
+};
+/* A model is done with a batch when the squared length of its move is at most this share of the squared
+ * sampling error of its centroids, (inertia / n) sum_h 1 / n_h. */
+#define MINIBATCH_STILL 0.03
+/* Without full passes afterwards, batches stop growing when one, half of it never seen before, could be
+ * improved on by less than this share of its inertia (the stopping rule of Schwartzman, ICLR 2023). */
+#define MINIBATCH_ENOUGH 1e-3
 
-/* Learns all models from their centroids on. Does nothing where one batch would hold all customers. Models
- * that stop are taken out of the panel for the rest; at the end all are back in it. Collective. */
-status_t minibatch_run(struct panel *panel, int64_t batch, uint64_t seed, int64_t *batches)
-    __attribute__((warn_unused_result));
-
-/* The blocks (global numbers, one stratum after the other and so rising) of batch `step` of `epoch`: one from
- * each of `strata` equal runs of the file, by a random order of the run's blocks; `chosen` has room for
- * `strata`. Returns how many. Local. */
+/* Which blocks are in which batch: `strata` equal runs of the file give as many blocks each, by a random order
+ * of the run's blocks. */
 struct minibatch_plan {
     int64_t blocks;
     int64_t strata;
-    int64_t batches; /* in an epoch */
-    int64_t *order;  /* blocks: the epoch's order within each stratum */
+    int64_t *order;  /* blocks: in each stratum, first come first taken */
+    int64_t *chosen; /* blocks: the last answer of minibatch_next */
+    int64_t taken;   /* blocks of each stratum so far */
 };
-status_t minibatch_plan_open(struct minibatch_plan *plan, int64_t blocks, int64_t batch)
+/* First batches of `batch` customers. Local. */
+status_t minibatch_plan_open(struct minibatch_plan *plan, int64_t blocks, int64_t batch, uint64_t seed)
     __attribute__((warn_unused_result));
 void minibatch_plan_close(struct minibatch_plan *plan);
-void minibatch_plan_shuffle(struct minibatch_plan *plan, uint64_t seed, int64_t epoch);
-int64_t minibatch_plan_take(const struct minibatch_plan *plan, int64_t step, int64_t *chosen);
+/* The blocks that the next batch has and the one before had not, in plan->chosen; returns how many, 0 when all
+ * are taken. Local. */
+int64_t minibatch_next(struct minibatch_plan *plan);
+/* Whether one more batch would take all blocks. Local. */
+bool minibatch_is_last(const struct minibatch_plan *plan);
+
+/* Learns all models from their centroids on; the panel's members are the plan's first batch. With `to_all`
+ * until only the batch of all customers is left, else until larger batches are not worth it. At the end all
+ * blocks are members and all models learn. *batches counts the passes. Collective. */
+status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, bool to_all, int64_t *batches)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -4,17 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/panel_pass.h"
 #include "core/memory.h"
 
 enum { EXACTSUM_WORDS = sizeof(struct exactsum) / sizeof(int64_t), HEADER_WORDS = 2 + EXACTSUM_WORDS };
 
-/* What this rank gathers in a pass. */
-struct pass {
-    struct panel *panel;
-    struct exactsum squares;
-    int64_t customers;
-    float norm[BLOCK_ROWS];
-};
+/* What models may remember of their members: this share of what the customers themselves take, but no less
+ * than so many bytes. */
+static const double TRACK_SHARE = 0.2;
+static const double TRACK_FLOOR = 16 << 20;
 
 static int64_t model_words(const struct panel *panel, const struct model *model)
 {
@@ -25,6 +23,7 @@ static status_t model_open(struct model *model, int64_t k, int64_t features)
 {
     model->k = k;
     model->learning = true;
+    model->replicate = -1;
     status_t status = memory_new(&model->centroid, k * features, sizeof *model->centroid, "centroids");
     if (!status)
         status = memory_new(&model->sum, k * features, sizeof *model->sum, "segment sums");
@@ -34,6 +33,12 @@ static status_t model_open(struct model *model, int64_t k, int64_t features)
         status = memory_new(&model->narrow, k * features, sizeof *model->narrow, "centroids");
     if (!status)
         status = memory_new(&model->half_square, k, sizeof *model->half_square, "centroids");
+    if (!status)
+        status = memory_new(&model->passed_with, k * features, sizeof *model->passed_with, "centroids");
+    if (!status)
+        status = memory_new(&model->own_sum, k * features, sizeof *model->own_sum, "segment sums");
+    if (!status)
+        status = memory_new(&model->own_count, k, sizeof *model->own_count, "segment counts");
     return status;
 }
 
@@ -44,7 +49,24 @@ static void model_close(struct model *model)
     free(model->count);
     free(model->narrow);
     free(model->half_square);
+    free(model->passed_with);
+    free(model->own_sum);
+    free(model->own_count);
+    track_free(&model->track);
 }
+
+static status_t gemm_open(struct gemm *gemm, int64_t features)
+{
+    gemm_prepare();
+    status_t status = memory_new(&gemm->x, features * BLOCK_ROWS, sizeof *gemm->x, "a block");
+    if (!status)
+        status = memory_new(&gemm->product, (int64_t)GEMM_CENTROIDS * BLOCK_ROWS, sizeof *gemm->product,
+                            "a block's scores");
+    if (!status)
+        status = memory_new(&gemm->state, KERNEL_TILES, sizeof *gemm->state, "a block's scores");
+    return status;
+}
+
 
 status_t panel_open(struct panel *panel, const struct customers *customers,
                     const struct preparation *preparation, int64_t count, int64_t k)
@@ -61,6 +83,12 @@ status_t panel_open(struct panel *panel, const struct customers *customers,
         status = memory_new(&panel->centroids, count, sizeof *panel->centroids, "models");
     if (!status)
         status = memory_new(&panel->wire, panel->wire_size, sizeof *panel->wire, "a reduction");
+    /* one more than there may be: a panel without members still has a list of them */
+    if (!status)
+        status = memory_new(&panel->member, customers->partition.block_count + 1, sizeof *panel->member,
+                            "the blocks of a panel");
+    if (!status)
+        status = gemm_open(&panel->gemm, customers->features);
     return comm_agree(customers->comm, status);
 }
 
@@ -71,6 +99,10 @@ void panel_close(struct panel *panel)
     free(panel->model);
     free(panel->centroids);
     free(panel->wire);
+    free(panel->member);
+    free(panel->gemm.x);
+    free(panel->gemm.product);
+    free(panel->gemm.state);
     *panel = (struct panel){0};
 }
 
@@ -90,54 +122,86 @@ struct tile_centroids panel_centroids(const struct panel *panel, struct model *m
     return centroids;
 }
 
-/* Nearest centroids of a tile; customers that take no part get -1. */
-static int label_tile(const float *tile, const struct tile_centroids *centroids, const float *norm,
-                      uint16_t left_out, int32_t *label)
+static void add_member(struct panel *panel, int64_t block)
 {
-    int undecided = tile_nearest(tile, centroids, norm, label);
-    for (int lane = 0; left_out && lane < TILE_ROWS; lane++) {
-        if (left_out >> lane & 1)
-            label[lane] = -1;
-    }
-    return undecided;
+    const struct customers *customers = panel->customers;
+    int64_t local = block - customers->partition.first_block;
+    if (local < 0 || local >= customers->partition.block_count)
+        return;
+    struct block added = customers_block(customers, local);
+    panel->member[panel->members++] = block;
+    exactsum_add(&panel->member_squares, added.squares[0]);
+    exactsum_add(&panel->member_squares, added.squares[1]);
+    for (int t = 0; t < BLOCK_TILES; t++)
+        panel->member_customers += TILE_ROWS - __builtin_popcount(added.left_out[t]);
 }
 
-static void pass_block(void *context, const struct block *block)
+double panel_track_bytes(const struct partition *partition, int64_t features)
 {
-    struct pass *pass = context;
-    struct panel *panel = pass->panel;
-    int64_t features = panel->customers->features;
-    for (int64_t t = 0; t < BLOCK_TILES; t++) {
-        tile_norms(block->tiles + t * features * TILE_ROWS, features, pass->norm + t * TILE_ROWS);
-        pass->customers += TILE_ROWS - __builtin_popcount(block->left_out[t]);
-    }
-    exactsum_add(&pass->squares, block->squares[0]);
-    exactsum_add(&pass->squares, block->squares[1]);
-    int tiles = (block->rows + TILE_ROWS - 1) / TILE_ROWS;
-    for (int64_t m = 0; m < panel->count; m++) {
+    return fmax(TRACK_SHARE * customers_bytes(partition, features), TRACK_FLOOR);
+}
+
+void panel_forget(struct panel *panel)
+{
+    for (int64_t m = 0; m < panel->count; m++)
+        track_free(&panel->model[m].track);
+}
+
+/* As many models remember their members as the memory for it allows: the first ones. */
+static status_t grow_tracks(struct panel *panel)
+{
+    const struct customers *customers = panel->customers;
+    double budget = panel_track_bytes(&customers->partition, customers->features);
+    double taken = 0.0;
+    status_t status = STATUS_OK;
+    for (int64_t m = 0; !status && m < panel->count; m++) {
         struct model *model = &panel->model[m];
-        if (!model->learning)
-            continue;
-        for (int64_t t = 0; t < tiles; t++) {
-            const float *tile = block->tiles + t * features * TILE_ROWS;
-            int32_t label[TILE_ROWS];
-            panel->undecided +=
-                label_tile(tile, &panel->centroids[m], pass->norm + t * TILE_ROWS, block->left_out[t], label);
-            tile_add(tile, features, label, model->sum, model->count);
+        taken += (double)panel->members * (double)track_block_bytes(model->k);
+        if (model->k <= TRACK_WIDE_K && taken <= budget) {
+            if (!model->track.in_use)
+                model->passes = 0; /* it begins to remember, or begins anew: its sums too */
+            status = track_grow(&model->track, model->k, panel->members);
+            model->track.in_use = !status;
+        } else {
+            track_free(&model->track);
         }
-        panel->decided += block->rows;
+    }
+    return status;
+}
+
+status_t panel_add(struct panel *panel, const int64_t *block, int64_t count)
+{
+    const struct partition *partition = &panel->customers->partition;
+    for (int64_t i = 0; block && i < count; i++)
+        add_member(panel, block[i]);
+    for (int64_t i = 0; !block && i < partition->block_count; i++)
+        add_member(panel, partition->first_block + i);
+    return comm_agree(panel->customers->comm, grow_tracks(panel));
+}
+
+/* A model that has finished hands its memory on to one that has none. */
+static void hand_track_on(struct panel *panel, struct model *model)
+{
+    for (int64_t m = 0; m < panel->count && !model->track.in_use; m++) {
+        struct model *other = &panel->model[m];
+        if (other->learning || !other->track.in_use || other->k != model->k)
+            continue;
+        model->track = other->track;
+        other->track = (struct track){0};
+        track_clear(&model->track);
+        model->passes = 0;
     }
 }
 
 /* Sums as whole numbers of quanta: exact, and so the same whatever the ranks summed. */
-static void pack(const struct panel *panel, const struct pass *pass, int64_t failed)
+static void pack(const struct panel *panel, int64_t failed)
 {
     int64_t features = panel->customers->features;
     int64_t *word = panel->wire;
-    struct exactsum squares = pass->squares;
+    struct exactsum squares = panel->member_squares;
     exactsum_normalise(&squares);
     *word++ = failed;
-    *word++ = pass->customers;
+    *word++ = panel->member_customers;
     memcpy(word, &squares, sizeof squares);
     word += EXACTSUM_WORDS;
     for (int64_t m = 0; m < panel->count; m++) {
@@ -146,8 +210,8 @@ static void pack(const struct panel *panel, const struct pass *pass, int64_t fai
             continue;
         for (int64_t h = 0; h < model->k; h++) {
             for (int64_t f = 0; f < features; f++)
-                *word++ = llrint(model->sum[h * features + f] / panel->preparation->feature[f].quantum);
-            *word++ = model->count[h];
+                *word++ = llrint(model->own_sum[h * features + f] / panel->preparation->feature[f].quantum);
+            *word++ = model->own_count[h];
         }
     }
 }
@@ -194,35 +258,43 @@ static int64_t words_in_use(const struct panel *panel)
     return words;
 }
 
-static void begin_pass(struct panel *panel)
+static void begin_model(struct panel *panel, int64_t m)
 {
-    for (int64_t m = 0; m < panel->count; m++) {
-        struct model *model = &panel->model[m];
-        if (!model->learning)
-            continue;
-        memset(model->sum, 0, (size_t)(model->k * panel->customers->features) * sizeof *model->sum);
-        memset(model->count, 0, (size_t)model->k * sizeof *model->count);
-        panel->centroids[m] = panel_centroids(panel, model);
+    struct model *model = &panel->model[m];
+    int64_t size = model->k * panel->customers->features;
+    if (!model->track.in_use)
+        hand_track_on(panel, model);
+    if (model->passes > 0)
+        model->drift += track_drift(model->passed_with, model->centroid, model->k, panel->customers->features);
+    if (!model->track.in_use || model->passes == 0) {
+        memset(model->own_sum, 0, (size_t)size * sizeof *model->own_sum);
+        memset(model->own_count, 0, (size_t)model->k * sizeof *model->own_count);
     }
+    memcpy(model->passed_with, model->centroid, (size_t)size * sizeof *model->centroid);
+    model->passes++;
+    panel->centroids[m] = panel_centroids(panel, model);
 }
 
 static void end_pass(struct panel *panel)
 {
     unpack(panel);
     for (int64_t m = 0; m < panel->count; m++) {
-        if (panel->model[m].learning)
-            panel->model[m].inertia = inertia_of(panel, &panel->model[m]);
+        struct model *model = &panel->model[m];
+        if (model->learning)
+            model->inertia = model->replicate < 0 ? inertia_of(panel, model) : (double)NAN;
     }
 }
 
 /* A rank's failure travels in the reduction itself, so that a step has one collective and not two. */
-status_t panel_pass(struct panel *panel, const int64_t *chosen, int64_t count)
+status_t panel_pass(struct panel *panel)
 {
     struct comm *comm = panel->customers->comm;
-    struct pass pass = {.panel = panel};
-    begin_pass(panel);
-    status_t walked = customers_walk(panel->customers, chosen, count, pass_block, &pass);
-    pack(panel, &pass, walked != STATUS_OK);
+    for (int64_t m = 0; m < panel->count; m++) {
+        if (panel->model[m].learning)
+            begin_model(panel, m);
+    }
+    status_t walked = panel_pass_members(panel);
+    pack(panel, walked != STATUS_OK);
     status_t status = status_first(walked, comm_sum_i64(comm, panel->wire, words_in_use(panel)));
     if (panel->wire[0] > 0)
         status = comm_agree(comm, status);
@@ -249,6 +321,7 @@ double panel_move(const struct panel *panel, struct model *model)
 }
 
 struct labelling {
+    const struct panel *panel;
     const struct tile_centroids *centroids;
     int32_t *label;
 };
@@ -258,17 +331,18 @@ static void label_block(void *context, const struct block *block)
     struct labelling *labelling = context;
     int64_t features = labelling->centroids->features;
     for (int64_t t = 0; t < BLOCK_TILES; t++) {
-        const float *tile = block->tiles + t * features * TILE_ROWS;
-        float norm[TILE_ROWS];
-        tile_norms(tile, features, norm);
-        label_tile(tile, labelling->centroids, norm, block->left_out[t],
-                   labelling->label + block->local * BLOCK_ROWS + t * TILE_ROWS);
+        struct tile_two two;
+        int32_t *label = labelling->label + block->local * BLOCK_ROWS + t * TILE_ROWS;
+        labelling->panel->customers->kernels->two(block->tiles + t * features * TILE_ROWS,
+                                                  labelling->centroids, &two);
+        for (int lane = 0; lane < TILE_ROWS; lane++)
+            label[lane] = block->left_out[t] >> lane & 1 ? -1 : two.nearest[lane];
     }
 }
 
 status_t panel_label(const struct panel *panel, int64_t model, int32_t *label)
 {
     struct tile_centroids centroids = panel_centroids(panel, &panel->model[model]);
-    struct labelling labelling = {&centroids, label};
+    struct labelling labelling = {panel, &centroids, label};
     return customers_walk(panel->customers, NULL, 0, label_block, &labelling);
 }

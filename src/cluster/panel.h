@@ -2,6 +2,11 @@
  * is in cache every model that is still learning assigns it and adds to its sums. One fused reduction a pass
  * carries the sums and counts of all of them.
  *
+ * The customers of a pass are the panel's members: blocks that are added and never leave, so that a
+ * mini-batch can grow (minibatch.h). A model remembers its members' segments (track.h): a later pass looks
+ * again only at tiles whose segments could have changed, and moves in its sums only what did. The labels and
+ * sums are those of a pass that looks at everyone.
+ *
  * Sums are exact: prepared values are multiples of their feature's quantum (data/prepare.h) and travel as
  * integers. A pass needs no distances: with S_h and n_h the exact sum and count of segment h and |X|^2 the
  * exact sum of squared norms, the inertia is |X|^2 - 2 sum c_h.S_h + sum n_h |c_h|^2, evaluated in 113 bits.
@@ -16,43 +21,76 @@
 #include "core/exactsum.h"
 #include "core/status.h"
 #include "data/customers.h"
+#include "cluster/track.h"
+#include "kernel/gemm.h"
 #include "kernel/tile.h"
 
 struct model {
     int64_t k;
-    bool learning;    /* takes part in passes */
-    double *centroid; /* k x features */
-    double *sum;      /* k x features: of the last pass, over all ranks */
-    int64_t *count;   /* k: customers, likewise */
-    double inertia;   /* of the last pass: to the centroids that it was made with */
-    float *narrow;    /* for the kernel */
+    bool learning;     /* takes part in passes */
+    int64_t replicate; /* of the bootstrap: customers have its weights (kernel/weights.h); -1: all weigh one */
+    double *centroid;  /* k x features */
+    double *sum;       /* k x features: of the last pass, over all ranks, weighted */
+    int64_t *count;    /* k: customers, likewise */
+    double inertia;    /* of the last pass: to the centroids that it was made with; NaN for a replicate */
+    /* This rank's part: */
+    float *narrow; /* for the kernel */
     float *half_square;
+    double *passed_with; /* k x features: the centroids of the last pass */
+    double *own_sum;     /* k x features */
+    int64_t *own_count;  /* k */
+    int64_t passes; /* since it remembers */
+    double drift;
+    struct track track;
 };
+
+/* How the nearest centroid is found: in vector registers tile by tile, or by matrix products of OpenBLAS.
+ * The first block decides, by the clock; the labels are the same. */
+enum panel_way { PANEL_UNDECIDED, PANEL_TILES, PANEL_GEMM };
 
 struct panel {
     const struct customers *customers;
     const struct preparation *preparation; /* quanta */
+    uint64_t seed;                         /* of the replicates' weights */
     struct model *model;
     int64_t count;
     struct tile_centroids *centroids; /* of each model, as the kernels want them */
     int64_t *wire;                    /* the fused reduction */
     int64_t wire_size;
-    double squares[2]; /* of the last pass: sum of squared norms, an unevaluated pair */
-    int64_t passed;    /* customers that the last pass visited, over all ranks */
-    int64_t undecided; /* model x customers that the float filter left to double, on this rank, ever */
-    int64_t decided;   /* model x customers assigned on this rank, ever */
+    int64_t *member; /* blocks of this rank, local numbers */
+    int64_t members;
+    struct exactsum member_squares; /* sum of their squared norms */
+    int64_t member_customers;
+    double squares[2]; /* of the last pass: sum of squared norms over all ranks, an unevaluated pair */
+    int64_t passed;    /* customers of the last pass, over all ranks */
+    enum panel_way way;
+    double seconds[2]; /* a customer, by tiles and by matrix products, when the first block decided */
+    struct gemm gemm;
+    bool everyone;     /* look at every customer in every pass: for measuring what that costs */
+    int64_t visited;   /* model x customers of all passes, on this rank */
+    int64_t assigned;  /* of them, those whose tile was looked at */
+    int64_t undecided; /* of them, those that the float filter left to double */
 };
 
-/* `count` models of k segments each. */
+/* `count` models of k segments each, without members. Collective. */
 status_t panel_open(struct panel *panel, const struct customers *customers,
                     const struct preparation *preparation, int64_t count, int64_t k)
     __attribute__((warn_unused_result));
 void panel_close(struct panel *panel);
 
-/* One pass of all learning models over the chosen blocks (global numbers, rising; NULL: all): sets sum,
- * count, inertia. Collective. */
-status_t panel_pass(struct panel *panel, const int64_t *chosen, int64_t count)
+/* Adds blocks (global numbers; NULL: all of the file) that are not members yet; those of other ranks are
+ * passed over. Collective. */
+status_t panel_add(struct panel *panel, const int64_t *block, int64_t count)
     __attribute__((warn_unused_result));
+
+/* One pass of all learning models over the members: sets sum, count, inertia. Collective. */
+status_t panel_pass(struct panel *panel) __attribute__((warn_unused_result));
+
+/* Gives back what the models remember of their members: the next pass looks at everyone again. Local. */
+void panel_forget(struct panel *panel);
+
+/* Bytes that a panel's models may take on this rank to remember their members. Local. */
+double panel_track_bytes(const struct partition *partition, int64_t features);
 
 /* Moves the centroids of a model to the means of their customers in the last pass; those without customers
  * stay. Returns the squared length of the whole move. Local, alike on all ranks. */

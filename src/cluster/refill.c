@@ -61,7 +61,7 @@ static void hunt_block(void *context, const struct block *block)
     for (int64_t t = 0; t < BLOCK_TILES; t++) {
         const float *tile = block->tiles + t * hunt->centroids.features * TILE_ROWS;
         struct tile_two two;
-        tile_nearest_two(tile, &hunt->centroids, &two);
+        hunt->panel->customers->kernels->two(tile, &hunt->centroids, &two);
         for (int lane = 0; lane < TILE_ROWS; lane++) {
             if (!(block->left_out[t] >> lane & 1))
                 offer(hunt, (struct far){two.distance[lane], block->first_row + t * TILE_ROWS + lane}, tile,

@@ -28,7 +28,7 @@ void score_blocks(void *context, int64_t first, int64_t count, const struct assi
         struct block block = customers_block(score->customers, first + b);
         for (int64_t t = 0; t < BLOCK_TILES; t++) {
             struct tile_two two;
-            tile_nearest_two(block.tiles + t * features * TILE_ROWS, &score->centroids, &two);
+            score->customers->kernels->two(block.tiles + t * features * TILE_ROWS, &score->centroids, &two);
             for (int lane = 0; lane < TILE_ROWS; lane++)
                 score_lane(&two, lane, block.left_out[t] >> lane & 1, piece,
                            b * BLOCK_ROWS + t * TILE_ROWS + lane);

@@ -19,7 +19,8 @@ struct sampling {
     int64_t features;
     struct candidates candidates;
     int64_t fresh;    /* candidates before this one are in `distance` already */
-    float *distance;  /* of each of this rank's rows: squared, to the nearest candidate */
+    float *distance;  /* of each of this rank's members: squared, to the nearest candidate */
+    int64_t position; /* of the block under way among them */
     double potential; /* sum of them over all customers */
     uint32_t round;
     char *drawn; /* records: int64 row, features floats */
@@ -30,6 +31,14 @@ struct sampling {
     int64_t lowest_row; /* of the draw of the first candidate */
     uint64_t lowest_key;
 };
+
+/* Visits this rank's members, who are the same in every walk. */
+static status_t walk(struct sampling *sampling, customers_visitor visit)
+{
+    const struct panel *panel = sampling->panel;
+    sampling->position = 0;
+    return customers_walk(panel->customers, panel->member, panel->members, visit, sampling);
+}
 
 static size_t record_size(const struct sampling *sampling)
 {
@@ -136,7 +145,7 @@ static status_t first_candidate(struct sampling *sampling)
 {
     const struct customers *customers = sampling->panel->customers;
     sampling->lowest_row = -1;
-    status_t status = customers_walk(customers, NULL, 0, find_first, sampling);
+    status_t status = walk(sampling, find_first);
     int64_t key = sampling->lowest_row < 0 ? INT64_MAX : (int64_t)sampling->lowest_key;
     int64_t lowest = key;
     status = comm_agree(customers->comm, status);
@@ -147,7 +156,7 @@ static status_t first_candidate(struct sampling *sampling)
         status = comm_min_i64(customers->comm, &row, 1);
     sampling->lowest_row = row;
     if (!status)
-        status = customers_walk(customers, NULL, 0, draw_first, sampling);
+        status = walk(sampling, draw_first);
     status = comm_agree(customers->comm, status);
     if (!status)
         status = join_draws(sampling);
@@ -164,8 +173,8 @@ static void approach_block(void *context, const struct block *block)
     double sum = 0.0;
     for (int64_t t = 0; t < BLOCK_TILES; t++) {
         struct tile_two two;
-        float *distance = sampling->distance + block->local * BLOCK_ROWS + t * TILE_ROWS;
-        tile_nearest_two(block->tiles + t * d * TILE_ROWS, &fresh, &two);
+        float *distance = sampling->distance + sampling->position * BLOCK_ROWS + t * TILE_ROWS;
+        sampling->panel->customers->kernels->two(block->tiles + t * d * TILE_ROWS, &fresh, &two);
         for (int lane = 0; lane < TILE_ROWS; lane++) {
             float squared = (float)two.distance[lane];
             if (sampling->fresh == 0 || squared < distance[lane])
@@ -176,6 +185,7 @@ static void approach_block(void *context, const struct block *block)
         }
     }
     exactsum_add(&sampling->sum, sum);
+    sampling->position++;
 }
 
 /* Distances to the fresh candidates, and the new potential. */
@@ -183,8 +193,7 @@ static status_t approach(struct sampling *sampling)
 {
     struct comm *comm = sampling->panel->customers->comm;
     sampling->sum = (struct exactsum){0};
-    status_t status =
-        comm_agree(comm, customers_walk(sampling->panel->customers, NULL, 0, approach_block, sampling));
+    status_t status = comm_agree(comm, walk(sampling, approach_block));
     if (!status)
         status = comm_sum_exact(comm, &sampling->sum, 1);
     sampling->potential = exactsum_round(&sampling->sum);
@@ -194,13 +203,14 @@ static status_t approach(struct sampling *sampling)
 static void draw_block(void *context, const struct block *block)
 {
     struct sampling *sampling = context;
-    const float *distance = sampling->distance + block->local * BLOCK_ROWS;
+    const float *distance = sampling->distance + sampling->position * BLOCK_ROWS;
     double factor = (double)(OVERSAMPLING * sampling->k) / sampling->potential;
     for (int row = 0; row < block->rows; row++) {
         if (distance[row] > 0 && random_uniform(sampling->seed, RANDOM_OVERSAMPLE, block->first_row + row,
                                                 sampling->round) < factor * (double)distance[row])
             draw_row(sampling, block, row);
     }
+    sampling->position++;
 }
 
 static status_t draw_candidates(struct sampling *sampling)
@@ -212,18 +222,13 @@ static status_t draw_candidates(struct sampling *sampling)
     while (!status && sampling->potential > 0 &&
            (sampling->round < ROUNDS || sampling->candidates.count < sampling->k) &&
            sampling->round < MOST_ROUNDS) {
-        status = comm_agree(customers->comm, customers_walk(customers, NULL, 0, draw_block, sampling));
+        status = comm_agree(customers->comm, walk(sampling, draw_block));
         if (!status)
             status = join_draws(sampling);
         if (!status && sampling->candidates.count > sampling->fresh)
             status = approach(sampling);
         sampling->round++;
     }
-    if (!status && sampling->candidates.count < sampling->k)
-        status = status_new(
-            EXIT_BAD_DATA,
-            "only %" PRId64 " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
-            sampling->candidates.count, sampling->candidates.count == 1 ? "" : "s", sampling->k);
     return status;
 }
 
@@ -234,10 +239,12 @@ static status_t weigh_candidates(struct sampling *sampling)
     struct panel one;
     status_t status =
         panel_open(&one, sampling->panel->customers, sampling->panel->preparation, 1, candidates->count);
+    if (!status)
+        status = panel_add(&one, sampling->panel->member, sampling->panel->members);
     if (!status) {
         memcpy(one.model[0].centroid, candidates->point,
                (size_t)(candidates->count * sampling->features) * sizeof(double));
-        status = panel_pass(&one, NULL, 0);
+        status = panel_pass(&one);
     }
     if (!status)
         status = comm_agree(one.customers->comm, memory_new(&candidates->weight, candidates->count,
@@ -274,20 +281,21 @@ static status_t recluster_models(struct sampling *sampling)
     return status;
 }
 
-status_t seed_panel(struct panel *panel, uint64_t seed)
+status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct)
 {
     const struct customers *customers = panel->customers;
     struct sampling sampling = {
         .panel = panel, .seed = seed, .k = panel->model[0].k, .features = customers->features};
-    status_t status = comm_agree(customers->comm,
-                                 memory_new(&sampling.distance, customers->partition.block_count * BLOCK_ROWS,
-                                            sizeof *sampling.distance, "seeding distances"));
+    status_t status =
+        comm_agree(customers->comm, memory_new(&sampling.distance, panel->members * BLOCK_ROWS,
+                                               sizeof *sampling.distance, "seeding distances"));
     if (!status)
         status = draw_candidates(&sampling);
     free(sampling.distance);
-    if (!status)
+    *distinct = sampling.candidates.count;
+    if (!status && *distinct >= sampling.k)
         status = weigh_candidates(&sampling);
-    if (!status)
+    if (!status && *distinct >= sampling.k)
         status = recluster_models(&sampling);
     free(sampling.drawn);
     free(sampling.candidates.point);

@@ -13,8 +13,9 @@
 /* Candidates that the usual rounds draw, in multiples of k. */
 enum { SEED_CANDIDATES = 10 };
 
-/* Sets the centroids of every model of the panel; model m draws with (seed, m). Collective. EXIT_BAD_DATA
- * where fewer distinct customers than k exist. */
-status_t seed_panel(struct panel *panel, uint64_t seed) __attribute__((warn_unused_result));
+/* Sets the centroids of every model of the panel, from its members; model m draws with (seed, m). *distinct:
+ * how many different customers were found; where it is less than k there are no more among the members, and no
+ * centroids were set. Collective. */
+status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct) __attribute__((warn_unused_result));
 
 #endif

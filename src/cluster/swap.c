@@ -28,9 +28,7 @@ struct search {
     uint64_t seed;
     double bound;       /* on the squared centroid shift */
     struct panel panel; /* the incumbent, then the variants */
-    struct minibatch_plan plan;
-    int64_t *chosen; /* blocks that are learned on; NULL: all */
-    int64_t chosen_count;
+    bool on_part; /* the panel's members are not everybody */
     double *potential;     /* of each block of the file: squared distances to the incumbent; this rank's, then
                               all's */
     struct exactsum *cost; /* k: what removing a centroid costs */
@@ -57,7 +55,7 @@ static void measure_block(void *context, const struct block *block)
     double potential = 0.0;
     for (int64_t t = 0; t < BLOCK_TILES; t++) {
         struct tile_two two;
-        tile_nearest_two(block->tiles + t * search->features * TILE_ROWS, &search->incumbent, &two);
+        search->customers->kernels->two(block->tiles + t * search->features * TILE_ROWS, &search->incumbent, &two);
         for (int lane = 0; lane < TILE_ROWS; lane++) {
             if (block->left_out[t] >> lane & 1)
                 continue;
@@ -80,7 +78,7 @@ static status_t measure(struct search *search)
     search->incumbent = panel_centroids(&search->panel, &search->panel.model[0]);
     status_t status =
         comm_agree(customers->comm,
-                   customers_walk(customers, search->chosen, search->chosen_count, measure_block, search));
+                   customers_walk(customers, search->panel.member, search->panel.members, measure_block, search));
     /* every block has one owner and the others hold zero: the maximum is its value */
     if (!status)
         status = comm_max_f64(customers->comm, search->potential, blocks);
@@ -101,7 +99,7 @@ static void draw_block(void *context, const struct block *block)
     for (int64_t t = 0; t < BLOCK_TILES && !search->found; t++) {
         const float *tile = block->tiles + t * search->features * TILE_ROWS;
         struct tile_two two;
-        tile_nearest_two(tile, &search->incumbent, &two);
+        search->customers->kernels->two(tile, &search->incumbent, &two);
         for (int lane = 0; lane < TILE_ROWS && !search->found; lane++) {
             if (block->left_out[t] >> lane & 1 || two.distance[lane] <= 0)
                 continue;
@@ -205,7 +203,7 @@ static status_t settle(struct search *search, int64_t first)
         panel->model[m].learning = m >= first;
     status_t status = STATUS_OK;
     for (int64_t pass = 0; !status && learning > 0; pass++) {
-        status = panel_pass(panel, search->chosen, search->chosen_count);
+        status = panel_pass(panel);
         for (int64_t m = first; !status && m < panel->count; m++) {
             struct model *model = &panel->model[m];
             if (!model->learning)
@@ -226,7 +224,7 @@ static void take_best(struct search *search, bool *taken)
         if (search->panel.model[m].inertia < search->panel.model[best].inertia)
             best = m;
     }
-    double least = search->chosen ? IMPROVEMENT_ON_PART : IMPROVEMENT;
+    double least = search->on_part ? IMPROVEMENT_ON_PART : IMPROVEMENT;
     *taken = search->panel.model[best].inertia < incumbent->inertia * (1.0 - least);
     if (*taken) {
         memcpy(incumbent->centroid, search->panel.model[best].centroid,
@@ -246,25 +244,24 @@ static status_t search_open(struct search *search, const struct preparation *pre
         status = memory_new(&search->removal, search->k, sizeof *search->removal, "swaps");
     if (!status)
         status = memory_new(&search->drawn, search->features, sizeof *search->drawn, "swaps");
+    struct minibatch_plan plan = {0};
     if (!status)
-        status = minibatch_plan_open(&search->plan, blocks, SWAP_BATCHES * batch);
-    if (!status && search->plan.batches > 1)
-        status = memory_new(&search->chosen, search->plan.strata, sizeof *search->chosen, "swaps");
+        status = minibatch_plan_open(&plan, blocks, SWAP_BATCHES * batch, search->seed);
     status = comm_agree(customers->comm, status);
     if (!status)
         status = panel_open(&search->panel, customers, preparation, 1 + SWAP_VARIANTS, search->k);
-    if (!status && search->chosen) {
-        minibatch_plan_shuffle(&search->plan, search->seed, 0);
-        search->chosen_count = minibatch_plan_take(&search->plan, 0, search->chosen);
+    if (!status) {
+        int64_t count = minibatch_next(&plan);
+        search->on_part = count < blocks;
+        status = panel_add(&search->panel, plan.chosen, count);
     }
+    minibatch_plan_close(&plan);
     return status;
 }
 
 static void search_close(struct search *search)
 {
     panel_close(&search->panel);
-    minibatch_plan_close(&search->plan);
-    free(search->chosen);
     free(search->potential);
     free(search->cost);
     free(search->removal);
@@ -288,7 +285,7 @@ status_t swap_improve(const struct customers *customers, const struct preparatio
         status = settle(&search, 0);
         search.panel.count = 1 + SWAP_VARIANTS;
     }
-    int most = search.chosen ? SWAP_PATIENCE : 2 * SWAP_PATIENCE;
+    int most = search.on_part ? SWAP_PATIENCE : 2 * SWAP_PATIENCE;
     int patience = most;
     for (int64_t round = 0; !status && patience > 0 && round < SWAP_ROUNDS; round++) {
         bool taken = false;

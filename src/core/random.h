@@ -15,7 +15,8 @@ enum random_purpose {
     RANDOM_GENERATE_SEGMENT = 6,
     RANDOM_GENERATE_VALUE = 7,
     RANDOM_GENERATE_MISSING = 8,
-    RANDOM_SWAP = 9
+    RANDOM_SWAP = 9,
+    RANDOM_REPLICATE = 10
 };
 
 struct random_words {

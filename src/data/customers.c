@@ -1,7 +1,9 @@
 #include "data/customers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/lanes.h"
 #include "core/memory.h"
 
 struct loading {
@@ -20,38 +22,72 @@ double customers_bytes(const struct partition *partition, int64_t features)
     return (double)partition->block_count * a_block;
 }
 
-/* Squares of floats are exact in double; the pair (high, low) keeps the sum's rounding errors too (Knuth's
- * two-sum). */
-static void sum_of_squares(const float *tiles, int64_t count, double pair[2])
+/* What an unevaluated sum high + low holds after `term` was added (Knuth's two-sum). */
+LANES_INLINE void two_sum(lanes term, lanes *high, lanes *low)
 {
-    double high = 0.0;
-    double low = 0.0;
-    for (int64_t i = 0; i < count; i++) {
-        double term = (double)tiles[i] * (double)tiles[i];
-        double sum = high + term;
-        double back = sum - high;
-        low += (high - (sum - back)) + (term - back);
-        high = sum;
+    lanes sum = *high + term;
+    lanes back = sum - *high;
+    *low += (*high - (sum - back)) + (term - back);
+    *high = sum;
+}
+
+/* Squares of floats are exact in double, and the pair (high, low) keeps the sum's rounding errors too. In
+ * LANES * SUMS sums, whatever the registers, so that the result is everywhere the same. */
+LANES_VERSIONS static void sum_of_squares(const float *tiles, int64_t count, double pair[2])
+{
+    enum { SUMS = TILE_ROWS / LANES };
+    lanes high[SUMS] = {{0}};
+    lanes low[SUMS] = {{0}};
+    for (int64_t i = 0; i < count; i += TILE_ROWS) {
+        for (int s = 0; s < SUMS; s++) {
+            lanes value;
+            for (int lane = 0; lane < LANES; lane++)
+                value[lane] = (double)tiles[i + s * LANES + lane];
+            two_sum(value * value, &high[s], &low[s]);
+        }
     }
-    pair[0] = high;
-    pair[1] = low;
+    for (int s = 1; s < SUMS; s++) {
+        two_sum(high[s], &high[0], &low[0]);
+        low[0] += low[s];
+    }
+    lanes all = {0};
+    lanes rest = {0};
+    for (int lane = 0; lane < LANES; lane++) {
+        lanes one = {high[0][lane]};
+        two_sum(one, &all, &rest);
+        rest[0] += low[0][lane];
+    }
+    pair[0] = all[0];
+    pair[1] = rest[0];
+}
+
+/* Who takes no part is zero in every feature. */
+static void clear_left_out(float *tiles, int64_t features, const uint16_t *left_out)
+{
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
+        for (int lane = 0; left_out[t] != 0 && lane < TILE_ROWS; lane++) {
+            for (int64_t f = 0; (left_out[t] >> lane & 1) && f < features; f++)
+                tiles[(t * features + f) * TILE_ROWS + lane] = 0.0F;
+        }
+    }
 }
 
 static status_t load_block(void *context, const struct raw_block *block)
 {
     struct loading *loading = context;
     struct customers *customers = loading->customers;
-    float *tiles = customers->tiles + block->local * block_floats(customers->features);
-    float prepared[BLOCK_ROWS];
-    for (int64_t f = 0; f < customers->features; f++) {
+    int64_t features = customers->features;
+    float *tiles = customers->tiles + block->local * block_floats(features);
+    float prepared[BLOCK_ROWS] = {0};
+    for (int64_t f = 0; f < features; f++) {
         const struct prepared_feature *feature = &loading->preparation->feature[f];
         prepare_values(feature, block->value + feature->column * BLOCK_ROWS, block->rows, prepared);
-        for (int i = 0; i < block->rows; i++) {
-            if (!table_is_left_out(block->left_out, i))
-                tiles[(i / TILE_ROWS * customers->features + f) * TILE_ROWS + i % TILE_ROWS] = prepared[i];
-        }
+        for (int64_t t = 0; t < BLOCK_TILES; t++)
+            memcpy(tiles + (t * features + f) * TILE_ROWS, prepared + t * TILE_ROWS,
+                   TILE_ROWS * sizeof *tiles);
     }
-    sum_of_squares(tiles, block_floats(customers->features), customers->squares + 2 * block->local);
+    clear_left_out(tiles, features, block->left_out);
+    sum_of_squares(tiles, block_floats(features), customers->squares + 2 * block->local);
     return STATUS_OK;
 }
 
@@ -60,6 +96,7 @@ status_t customers_load(struct table *table, const struct preparation *preparati
 {
     *customers = (struct customers){.comm = table->comm,
                                     .log = table->log,
+                                    .kernels = kernels_choose(),
                                     .partition = table->partition,
                                     .features = preparation->count,
                                     .used = used,
@@ -67,7 +104,12 @@ status_t customers_load(struct table *table, const struct preparation *preparati
     for (int64_t f = 0; f < preparation->count; f++)
         customers->mean_variance += preparation->feature[f].variance / (double)preparation->count;
     int64_t blocks = customers->partition.block_count;
-    status_t status = memory_new(&customers->tiles, blocks * block_floats(customers->features),
+    status_t status = STATUS_OK;
+    if (!customers->kernels)
+        status = status_new(EXIT_BAD_USAGE, "LOHKO_VECTORS names vector registers that this machine does not have "
+                                        "(known: avx512, avx2, plain)");
+    if (!status)
+        status = memory_new(&customers->tiles, blocks * block_floats(customers->features),
                                  sizeof *customers->tiles, "the prepared customers");
     if (!status)
         status = memory_new(&customers->squares, 2 * blocks, sizeof *customers->squares, "block norms");
@@ -98,17 +140,26 @@ struct block customers_block(const struct customers *customers, int64_t local)
                           .squares = customers->squares + 2 * local};
 }
 
+/* The place of the next block of this rank, from place `i` of a walk on; `steps` where there is none. */
+static int64_t next_own(const struct customers *customers, const int64_t *chosen, int64_t steps, int64_t i)
+{
+    int64_t first = customers->partition.first_block;
+    while (chosen && i < steps && (chosen[i] < first || chosen[i] >= first + customers->partition.block_count))
+        i++;
+    return i;
+}
+
 status_t customers_walk(const struct customers *customers, const int64_t *chosen, int64_t count,
                         customers_visitor visit, void *context)
 {
     int64_t first = customers->partition.first_block;
-    int64_t end = first + customers->partition.block_count;
     int64_t steps = chosen ? count : customers->partition.block_count;
-    for (int64_t i = 0; i < steps; i++) {
-        int64_t number = chosen ? chosen[i] : first + i;
-        if (number < first || number >= end)
-            continue;
-        struct block block = customers_block(customers, number - first);
+    int64_t i = next_own(customers, chosen, steps, 0);
+    while (i < steps) {
+        struct block block = customers_block(customers, chosen ? chosen[i] - first : i);
+        i = next_own(customers, chosen, steps, i + 1);
+        if (i < steps)
+            block.ahead = customers_block(customers, chosen ? chosen[i] - first : i).tiles;
         visit(context, &block);
     }
     return STATUS_OK;

@@ -15,10 +15,12 @@
 #include "core/status.h"
 #include "data/prepare.h"
 #include "data/table.h"
+#include "kernel/tile.h"
 
 struct customers {
     struct comm *comm;
     struct log *log;
+    const struct kernels *kernels; /* that this machine computes with */
     struct partition partition;
     int64_t features;
     int64_t used;             /* customers that take part, over all ranks */
@@ -34,6 +36,7 @@ struct block {
     int64_t first_row; /* global */
     int rows;
     const float *tiles;       /* BLOCK_TILES x features x TILE_ROWS, aligned to 64 bytes */
+    const float *ahead;       /* those of the block that the walk visits next; NULL: none */
     const uint16_t *left_out; /* BLOCK_TILES */
     const double *squares;    /* 2 */
 };
@@ -43,7 +46,8 @@ typedef void (*customers_visitor)(void *context, const struct block *block);
 /* Bytes that customers_load will take on this rank. */
 double customers_bytes(const struct partition *partition, int64_t features);
 
-/* Reads, prepares and keeps this rank's rows. `used` customers take part. Collective. */
+/* Reads, prepares and keeps this rank's rows. `used` customers take part. Collective. EXIT_BAD_USAGE where
+ * LOHKO_VECTORS names registers that the machine lacks. */
 status_t customers_load(struct table *table, const struct preparation *preparation, int64_t used,
                         struct customers *customers) __attribute__((warn_unused_result));
 void customers_free(struct customers *customers);

@@ -196,8 +196,10 @@ SUPPORT double sample_variance(const struct sample *sample, int64_t rows, int64_
 SUPPORT void sample_open(struct sample *sample, struct comm *comm, int64_t rows, int64_t features,
                          sample_value value, sample_mark out)
 {
-    *sample = (struct sample){.customers = {.comm = comm, .log = &quiet, .features = features}};
+    *sample = (struct sample){
+        .customers = {.comm = comm, .log = &quiet, .kernels = kernels_choose(), .features = features}};
     struct customers *customers = &sample->customers;
+    assert_non_null(customers->kernels);
     customers->partition = partition_of(rows, comm->rank, comm->size);
     int64_t blocks = customers->partition.block_count;
     assert_ok(memory_new(&sample->all, rows * features, sizeof *sample->all, "test values"));

@@ -258,6 +258,12 @@ static void one_customer_or_many_equal_ones(void **state)
     struct sample sample;
     struct kmeans_result result;
     struct kmeans_settings settings = plain;
+    settings.k = 2;
+    sample_open(&sample, &world, 2100, 2, identical, NULL);
+    assert_failure(kmeans_run(&sample.customers, &sample.preparation, &settings, &result), EXIT_BAD_DATA,
+                   "only 1 distinct customer after");
+    kmeans_free(&result);
+    sample_close(&sample);
     settings.k = 1;
     for (int64_t rows = 1; rows <= 2100; rows += 2099) {
         sample_open(&sample, &world, rows, 2, identical, NULL);

@@ -1,5 +1,5 @@
 /* ranks: 1 2 3 7 */
-/* Mini-batches: every block once an epoch, spread over the file; learning helps and depends on no rank count.
+/* Mini-batches: nested, spread over the file, each block once; learning helps and depends on no rank count.
  */
 #include <math.h>
 
@@ -8,78 +8,117 @@
 
 static const int64_t block_counts[] = {1, 2, 3, 7, 16, 100, 1001};
 static const int64_t batch_sizes[] = {1, 1024, 2047, 2048, 7 * 1024, 100 * 1024, 5000 * 1024};
+enum { MOST_BLOCKS = 1001, SIZES = 7 };
 
-static void check_epoch(struct minibatch_plan *plan, int64_t epoch)
+/* ---- which blocks are in which batch ---- */
+
+/* What the batch has by now, in equal runs of the file: as many of each, but for runs that are used up. */
+static void check_spread(const struct minibatch_plan *plan, const int *taken)
 {
-    int taken[1001] = {0};
-    int64_t chosen[1001];
-    int64_t fewest = plan->strata;
-    minibatch_plan_shuffle(plan, 5, epoch);
-    for (int64_t step = 0; step < plan->batches; step++) {
-        int64_t count = minibatch_plan_take(plan, step, chosen);
-        assert_true(count > 0 && count <= plan->strata);
-        fewest = count < fewest ? count : fewest;
-        for (int64_t i = 0; i < count; i++) {
-            assert_true(chosen[i] >= 0 && chosen[i] < plan->blocks);
-            assert_true(i == 0 || chosen[i] > chosen[i - 1]);
-            taken[chosen[i]]++;
-        }
-        /* from one end of the file to the other: gaps are at most two strata long */
-        int64_t stratum = (plan->blocks + plan->strata - 1) / plan->strata;
-        for (int64_t i = 1; count == plan->strata && i < count; i++)
-            assert_true(chosen[i] - chosen[i - 1] < 2 * stratum);
-        if (count == plan->strata)
-            assert_true(chosen[0] < stratum && chosen[count - 1] >= plan->blocks - stratum);
-        /* also where some strata sit out: no batch comes from one half of the file */
-        if (plan->strata >= 8)
-            assert_true(chosen[0] < plan->blocks / 2 && chosen[count - 1] >= plan->blocks / 2);
+    for (int64_t s = 0; s < plan->strata; s++) {
+        /* the first blocks % strata runs are one longer than the others */
+        int64_t share = plan->blocks / plan->strata;
+        int64_t longer = plan->blocks % plan->strata;
+        int64_t begin = s * share + (s < longer ? s : longer);
+        int64_t size = share + (s < longer);
+        int64_t count = 0;
+        for (int64_t b = begin; b < begin + size; b++)
+            count += taken[b];
+        assert_int_equal(count, size < plan->taken ? size : plan->taken);
     }
-    for (int64_t b = 0; b < plan->blocks; b++)
-        assert_int_equal(taken[b], 1);
 }
 
-static void every_block_exactly_once_an_epoch(void **state)
+static void check_plan(int64_t blocks, int64_t batch)
+{
+    struct minibatch_plan plan;
+    int taken[MOST_BLOCKS] = {0};
+    int64_t total = 0;
+    int64_t added = 0;
+    assert_ok(minibatch_plan_open(&plan, blocks, batch, 5));
+    int64_t wanted = (batch + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    assert_int_equal(plan.strata, wanted < blocks ? wanted : blocks);
+    bool is_last = false;
+    while ((added = minibatch_next(&plan)) > 0) {
+        assert_true(total == 0 ? added == plan.strata : added <= total); /* doubles at most */
+        for (int64_t i = 0; i < added; i++) {
+            assert_true(plan.chosen[i] >= 0 && plan.chosen[i] < blocks);
+            taken[plan.chosen[i]]++;
+        }
+        total += added;
+        check_spread(&plan, taken);
+        if (is_last)
+            assert_int_equal(total, blocks);
+        is_last = minibatch_is_last(&plan);
+    }
+    assert_int_equal(total, blocks);
+    for (int64_t b = 0; b < blocks; b++)
+        assert_int_equal(taken[b], 1);
+    assert_int_equal(minibatch_next(&plan), 0);
+    minibatch_plan_close(&plan);
+}
+
+static void every_block_once_and_batches_are_spread(void **state)
 {
     (void)state;
-    for (int b = 0; b < 7; b++) {
-        for (int s = 0; s < 7; s++) {
-            struct minibatch_plan plan;
-            assert_ok(minibatch_plan_open(&plan, block_counts[b], batch_sizes[s]));
-            for (int64_t epoch = 0; epoch < 3; epoch++)
-                check_epoch(&plan, epoch);
-            minibatch_plan_close(&plan);
-        }
+    for (int b = 0; b < SIZES; b++) {
+        for (int s = 0; s < SIZES; s++)
+            check_plan(block_counts[b], batch_sizes[s]);
     }
 }
 
-/* The first batch of 16 strata of 10 blocks: over many epochs each block of a stratum comes about equally
- * often. */
+/* The last batch but one is known for what it is: one more takes everything, and not before. */
+static void the_last_batch_is_known(void **state)
+{
+    (void)state;
+    for (int64_t length = 1; length <= 40; length++) {
+        struct minibatch_plan plan;
+        int64_t total = 0;
+        assert_ok(minibatch_plan_open(&plan, 3 * length, 3 * BLOCK_ROWS, 1));
+        while (total < 3 * length) {
+            total += minibatch_next(&plan);
+            assert_true(minibatch_is_last(&plan) == (2 * total >= 3 * length));
+        }
+        minibatch_plan_close(&plan);
+    }
+}
+
+/* The first batch of 16 runs of 10 blocks: over many seeds each block of a run comes about equally often. */
 static void the_order_is_random_and_keyed(void **state)
 {
     (void)state;
-    enum { EPOCHS = 1000, STRATA = 16, LENGTH = 10 };
-    struct minibatch_plan plan;
+    enum { SEEDS = 1000, STRATA = 16, LENGTH = 10 };
     int64_t first[LENGTH] = {0};
-    int64_t chosen[STRATA];
-    int64_t again[STRATA];
-    assert_ok(minibatch_plan_open(&plan, STRATA * LENGTH, STRATA * BLOCK_ROWS));
-    for (int64_t epoch = 0; epoch < EPOCHS; epoch++) {
-        minibatch_plan_shuffle(&plan, 7, epoch);
-        assert_int_equal(minibatch_plan_take(&plan, 0, chosen), STRATA);
+    int64_t chosen[2][STRATA];
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        for (int again = 0; again < 2; again++) {
+            struct minibatch_plan plan;
+            assert_ok(minibatch_plan_open(&plan, STRATA * LENGTH, STRATA * BLOCK_ROWS, seed));
+            assert_int_equal(minibatch_next(&plan), STRATA);
+            memcpy(chosen[again], plan.chosen, sizeof chosen[again]);
+            minibatch_plan_close(&plan);
+        }
+        assert_memory_equal(chosen[0], chosen[1], sizeof chosen[0]);
         for (int s = 0; s < STRATA; s++)
-            first[chosen[s] - s * LENGTH]++;
+            first[chosen[0][s] - s * LENGTH]++;
     }
-    minibatch_plan_shuffle(&plan, 7, EPOCHS - 1);
-    assert_int_equal(minibatch_plan_take(&plan, 0, again), STRATA);
-    assert_memory_equal(chosen, again, sizeof chosen);
+    /* 16000 draws of one in ten: five standard errors */
     for (int i = 0; i < LENGTH; i++)
-        assert_true(fabs((double)first[i] - 1600) < 5 * sqrt(1600));
-    minibatch_plan_close(&plan);
+        assert_true(fabs((double)first[i] - 1600) < 5 * sqrt(1600 * 0.9));
 }
+
+/* ---- learning ---- */
+
+enum { ROWS = 9000, FEATURES = 3, MODELS = 2, K = 5 };
 
 static double sorted_clouds(int64_t row, int64_t feature)
 {
     return 8 * uniform(4, row / 2000, feature) + uniform(2, row, feature);
+}
+
+/* Clouds far apart, in no order: any batch shows them all. */
+static double easy(int64_t row, int64_t feature)
+{
+    return 100 * uniform(4, row % K, feature) + uniform(2, row, feature);
 }
 
 static bool one_block(int64_t row)
@@ -87,108 +126,190 @@ static bool one_block(int64_t row)
     return row / BLOCK_ROWS == 2;
 }
 
-enum { ROWS = 9000, FEATURES = 3, MODELS = 2, K = 5 };
-
-static void start(struct panel *panel, const struct sample *sample, int64_t models)
+static bool all_but_one_block(int64_t row)
 {
-    assert_ok(panel_open(panel, &sample->customers, &sample->preparation, models, K));
-    for (int64_t m = 0; m < models; m++) {
-        for (int64_t i = 0; i < K * FEATURES; i++)
-            panel->model[m].centroid[i] = 8 * uniform(9, m, i);
+    return row / BLOCK_ROWS != 2;
+}
+
+struct run {
+    struct sample sample;
+    struct panel panel;
+    struct minibatch_plan plan;
+    int64_t batches;
+};
+
+/* A panel with the plan's first batch; models begin halfway between the clouds and the middle of all. */
+static void start(struct run *run, struct comm *comm, int64_t rows, sample_value value, sample_mark out,
+                  int64_t batch)
+{
+    run->batches = -1;
+    sample_open(&run->sample, comm, rows, FEATURES, value, out);
+    const struct customers *customers = &run->sample.customers;
+    assert_ok(panel_open(&run->panel, customers, &run->sample.preparation, MODELS, K));
+    for (int64_t m = 0; m < MODELS; m++) {
+        for (int64_t i = 0; i < K * FEATURES; i++) {
+            double middle = 0.0;
+            for (int64_t h = 0; h < K; h++)
+                middle += value(h * 2000 + h, i % FEATURES) / K;
+            run->panel.model[m].centroid[i] =
+                (value(i / FEATURES * 2000 + i / FEATURES, i % FEATURES) + middle) / 2 + uniform(9, m, i) / 4;
+        }
     }
+    assert_ok(minibatch_plan_open(&run->plan, customers->partition.blocks, batch, 3));
+    assert_ok(panel_add(&run->panel, run->plan.chosen, minibatch_next(&run->plan)));
+}
+
+static void finish(struct run *run)
+{
+    minibatch_plan_close(&run->plan);
+    panel_close(&run->panel);
+    sample_close(&run->sample);
+}
+
+/* All blocks are members, once, and all models learn: full passes can follow. */
+static void check_end(struct run *run)
+{
+    const struct partition *part = &run->sample.customers.partition;
+    assert_int_equal(run->panel.members, part->block_count);
+    for (int64_t b = 0; b < part->block_count; b++) {
+        int found = 0;
+        for (int64_t i = 0; i < run->panel.members; i++)
+            found += run->panel.member[i] == part->first_block + b;
+        assert_int_equal(found, 1);
+    }
+    for (int64_t m = 0; m < MODELS; m++)
+        assert_true(run->panel.model[m].learning);
+    assert_ok(panel_pass(&run->panel));
+    assert_int_equal(run->panel.passed, run->sample.customers.used);
+}
+
+static void check_learning(sample_value value, sample_mark out, int64_t batch, bool to_all)
+{
+    struct run run[2];
+    struct comm *comms[2] = {&world, &alone};
+    for (int i = 0; i < 2; i++) {
+        start(&run[i], comms[i], ROWS, value, out, batch);
+        double before[MODELS];
+        for (int64_t m = 0; m < MODELS; m++)
+            before[m] = sample_inertia(&run[i].sample, run[i].panel.model[m].centroid, K);
+        assert_ok(minibatch_run(&run[i].panel, &run[i].plan, to_all, &run[i].batches));
+        for (int64_t m = 0; m < MODELS; m++)
+            assert_true(sample_inertia(&run[i].sample, run[i].panel.model[m].centroid, K) < 0.9 * before[m]);
+        check_end(&run[i]);
+        assert_true(run[i].batches > 0);
+    }
+    assert_int_equal(run[0].batches, run[1].batches);
+    for (int64_t m = 0; m < MODELS; m++)
+        assert_memory_equal(run[0].panel.model[m].centroid, run[1].panel.model[m].centroid,
+                            K * FEATURES * sizeof(double));
+    finish(&run[0]);
+    finish(&run[1]);
 }
 
 static void learning_helps_and_ranks_agree(void **state)
 {
     (void)state;
-    struct sample sample[2];
-    struct panel panel[2];
-    struct comm *comms[2] = {&world, &alone};
-    int64_t batches[2] = {0, 0};
-    for (int i = 0; i < 2; i++) {
-        sample_open(&sample[i], comms[i], ROWS, FEATURES, sorted_clouds, one_block);
-        start(&panel[i], &sample[i], MODELS);
-        assert_ok(panel_pass(&panel[i], NULL, 0));
-        double before = panel[i].model[0].inertia;
-        assert_ok(minibatch_run(&panel[i], 2 * BLOCK_ROWS, 3, &batches[i]));
-        for (int64_t m = 0; m < MODELS; m++)
-            assert_true(panel[i].model[m].learning);
-        assert_ok(panel_pass(&panel[i], NULL, 0));
-        assert_true(panel[i].model[0].inertia < 0.9 * before);
-    }
-    assert_true(batches[0] > 0 && batches[0] <= MINIBATCH_EPOCHS * 5);
-    assert_int_equal(batches[0], batches[1]);
-    for (int64_t m = 0; m < MODELS; m++)
-        assert_memory_equal(panel[0].model[m].centroid, panel[1].model[m].centroid,
-                            K * FEATURES * sizeof(double));
-    for (int i = 0; i < 2; i++) {
-        panel_close(&panel[i]);
-        sample_close(&sample[i]);
-    }
+    check_learning(sorted_clouds, NULL, BLOCK_ROWS, true);
+    check_learning(sorted_clouds, one_block, 2 * BLOCK_ROWS, true);
+    check_learning(sorted_clouds, one_block, 2 * BLOCK_ROWS, false);
+    check_learning(easy, NULL, 3 * BLOCK_ROWS, true);
 }
 
-/* Sculley's rule by hand: each batch moves a centroid by (mean - centroid) x count / customers so far. */
-static void batches_follow_the_rule(void **state)
+/* One block of nine takes part: most batches have no customers at all. */
+static void batches_without_customers(void **state)
 {
     (void)state;
-    struct sample sample;
-    struct panel panel;
-    struct panel twin;
-    struct minibatch_plan plan;
-    int64_t batches = 0;
-    int64_t chosen[1];
-    int64_t seen[K] = {0};
-    sample_open(&sample, &world, ROWS, FEATURES, sorted_clouds, NULL);
-    start(&panel, &sample, 1);
-    start(&twin, &sample, 1);
-    assert_ok(minibatch_run(&panel, BLOCK_ROWS, 11, &batches));
-    assert_ok(minibatch_plan_open(&plan, sample.customers.partition.blocks, BLOCK_ROWS));
-    for (int64_t step = 0; step < batches; step++) {
-        if (step % plan.batches == 0)
-            minibatch_plan_shuffle(&plan, 11, step / plan.batches);
-        int64_t count = minibatch_plan_take(&plan, step % plan.batches, chosen);
-        assert_ok(panel_pass(&twin, chosen, count));
-        for (int64_t h = 0; h < K; h++) {
-            seen[h] += twin.model[0].count[h];
-            for (int64_t f = 0; f < FEATURES && twin.model[0].count[h] > 0; f++) {
-                double *centroid = &twin.model[0].centroid[h * FEATURES + f];
-                double pull =
-                    twin.model[0].sum[h * FEATURES + f] - (double)twin.model[0].count[h] * *centroid;
-                *centroid += pull / (double)seen[h];
-            }
-        }
+    struct run run;
+    start(&run, &world, ROWS, easy, all_but_one_block, 1);
+    assert_ok(minibatch_run(&run.panel, &run.plan, true, &run.batches));
+    check_end(&run);
+    for (int64_t m = 0; m < MODELS; m++) {
+        for (int64_t i = 0; i < K * FEATURES; i++)
+            assert_true(isfinite(run.panel.model[m].centroid[i]));
     }
-    assert_true(batches > MINIBATCH_PATIENCE);
-    for (int64_t i = 0; i < K * FEATURES; i++)
-        assert_true(fabs(panel.model[0].centroid[i] - twin.model[0].centroid[i]) < 1e-9);
+    finish(&run);
+}
+
+/* On easy customers larger batches find nothing new: where no full passes follow, they are left alone. */
+static void easy_customers_need_few_batches(void **state)
+{
+    (void)state;
+    struct run run[2];
+    int64_t visited[2];
+    for (int to_all = 0; to_all < 2; to_all++) {
+        start(&run[to_all], &world, 64 * BLOCK_ROWS, easy, NULL, BLOCK_ROWS);
+        assert_ok(minibatch_run(&run[to_all].panel, &run[to_all].plan, to_all, &run[to_all].batches));
+        visited[to_all] = run[to_all].panel.visited;
+        assert_ok(comm_sum_i64(&world, &visited[to_all], 1));
+        check_end(&run[to_all]);
+    }
+    assert_true(run[0].batches > 0 && run[0].batches < run[1].batches);
+    assert_true(visited[0] < visited[1] / 4);
+    /* all batches up to half of the customers, at least once each, for both models */
+    assert_true(run[1].batches >= 6 && visited[1] >= (int64_t)63 * BLOCK_ROWS * MODELS);
+    for (int64_t m = 0; m < MODELS; m++) {
+        double few = sample_inertia(&run[0].sample, run[0].panel.model[m].centroid, K);
+        double many = sample_inertia(&run[1].sample, run[1].panel.model[m].centroid, K);
+        assert_true(few < 1.05 * many);
+    }
+    finish(&run[0]);
+    finish(&run[1]);
+}
+
+/* Learning on a batch goes on until it is as good as done: one more pass over the last batch hardly moves. */
+static void the_last_batch_is_learned(void **state)
+{
+    (void)state;
+    struct run run;
+    struct panel last;
+    struct minibatch_plan plan;
+    start(&run, &world, 16 * BLOCK_ROWS, sorted_clouds, NULL, 2 * BLOCK_ROWS);
+    const struct customers *customers = &run.sample.customers;
+    assert_ok(minibatch_run(&run.panel, &run.plan, true, &run.batches));
+    assert_ok(panel_open(&last, customers, &run.sample.preparation, MODELS, K));
+    assert_ok(minibatch_plan_open(&plan, customers->partition.blocks, 2 * BLOCK_ROWS, 3));
+    for (int64_t total = 0; total < 8;) { /* half of the blocks */
+        int64_t added = minibatch_next(&plan);
+        total += added;
+        assert_ok(panel_add(&last, plan.chosen, added));
+    }
+    for (int64_t m = 0; m < MODELS; m++)
+        memcpy(last.model[m].centroid, run.panel.model[m].centroid, K * FEATURES * sizeof(double));
+    assert_ok(panel_pass(&last));
+    for (int64_t m = 0; m < MODELS; m++) {
+        double share = 0.0;
+        for (int64_t h = 0; h < K; h++)
+            share += last.model[m].count[h] > 0 ? 1.0 / (double)last.model[m].count[h] : 0.0;
+        double error = last.model[m].inertia / (double)last.passed * share;
+        assert_true(panel_move(&last, &last.model[m]) <= 2 * MINIBATCH_STILL * error);
+    }
     minibatch_plan_close(&plan);
-    panel_close(&panel);
-    panel_close(&twin);
-    sample_close(&sample);
+    panel_close(&last);
+    finish(&run);
 }
 
 static void one_batch_of_all_is_left_to_full_passes(void **state)
 {
     (void)state;
-    struct sample sample;
-    struct panel panel;
-    int64_t batches = -1;
-    sample_open(&sample, &world, ROWS, FEATURES, sorted_clouds, NULL);
-    start(&panel, &sample, 1);
+    struct run run;
+    start(&run, &world, ROWS, sorted_clouds, NULL, ROWS);
     double before[K * FEATURES];
-    memcpy(before, panel.model[0].centroid, sizeof before);
-    assert_ok(minibatch_run(&panel, ROWS, 3, &batches));
-    assert_int_equal(batches, 0);
-    assert_memory_equal(before, panel.model[0].centroid, sizeof before);
-    panel_close(&panel);
-    sample_close(&sample);
+    memcpy(before, run.panel.model[0].centroid, sizeof before);
+    assert_ok(minibatch_run(&run.panel, &run.plan, true, &run.batches));
+    assert_int_equal(run.batches, 0);
+    assert_memory_equal(before, run.panel.model[0].centroid, sizeof before);
+    check_end(&run);
+    finish(&run);
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(every_block_exactly_once_an_epoch),
+    cmocka_unit_test(every_block_once_and_batches_are_spread),
+    cmocka_unit_test(the_last_batch_is_known),
     cmocka_unit_test(the_order_is_random_and_keyed),
     cmocka_unit_test(learning_helps_and_ranks_agree),
-    cmocka_unit_test(batches_follow_the_rule),
+    cmocka_unit_test(batches_without_customers),
+    cmocka_unit_test(easy_customers_need_few_batches),
+    cmocka_unit_test(the_last_batch_is_learned),
     cmocka_unit_test(one_batch_of_all_is_left_to_full_passes),
 };
 

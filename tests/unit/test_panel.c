@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "cluster/panel.h"
+#include "kernel/weights.h"
 #include "support.h"
 
 enum { ROWS = 3300, FEATURES = 6, MODELS = 3, K = 5 };
@@ -43,17 +44,30 @@ static void set_centroids(struct panel *panel, const struct sample *sample)
     }
 }
 
-static bool is_chosen(const int64_t *chosen, int64_t count, int64_t row)
+static bool is_member(const int64_t *members, int64_t count, int64_t row)
 {
-    bool found = !chosen;
-    for (int64_t i = 0; chosen && i < count; i++)
-        found = found || chosen[i] == row / BLOCK_ROWS;
+    bool found = !members;
+    for (int64_t i = 0; members && i < count; i++)
+        found = found || members[i] == row / BLOCK_ROWS;
     return found;
+}
+
+/* How often a customer is drawn, by the definition in kernel/weights.h. */
+static int64_t weight_of(const struct panel *panel, const struct model *model, int64_t row)
+{
+    int64_t replicate = model->replicate;
+    if (replicate < 0)
+        return 1;
+    struct random_words words = random_draw(panel->seed, RANDOM_REPLICATE, row, (uint32_t)(replicate / 4));
+    int64_t weight = 0;
+    for (int step = 0; step < WEIGHT_STEPS; step++)
+        weight += words.word[replicate % 4] >= weight_step[step];
+    return weight;
 }
 
 /* Sum, count and inertia of one model by one loop over all rows. */
 static void check_model(const struct panel *panel, const struct sample *sample, int64_t m,
-                        const int64_t *chosen, int64_t chosen_count)
+                        const int64_t *members, int64_t member_count)
 {
     const struct model *model = &panel->model[m];
     int64_t features = sample->customers.features;
@@ -62,15 +76,16 @@ static void check_model(const struct panel *panel, const struct sample *sample, 
     int64_t passed = 0;
     __float128 inertia = 0;
     for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
-        if (sample->is_out[row] || !is_chosen(chosen, chosen_count, row))
+        if (sample->is_out[row] || !is_member(members, member_count, row))
             continue;
         int32_t h = sample_nearest(sample, row, model->centroid, model->k);
+        int64_t weight = weight_of(panel, model, row);
         passed++;
-        count[h]++;
+        count[h] += weight;
         for (int64_t f = 0; f < features; f++) {
             double x = (double)sample->all[row * features + f];
             __float128 difference = (__float128)x - (__float128)model->centroid[h * features + f];
-            sum[h * features + f] += x;
+            sum[h * features + f] += (double)weight * x;
             inertia += difference * difference;
         }
     }
@@ -78,23 +93,28 @@ static void check_model(const struct panel *panel, const struct sample *sample, 
     assert_memory_equal(model->count, count, (size_t)model->k * sizeof *count);
     for (int64_t i = 0; i < model->k * features; i++)
         assert_true(model->sum[i] == sum[i]);
-    assert_true(fabs(model->inertia - (double)inertia) <= 1e-12 * (double)inertia);
+    if (model->replicate < 0)
+        assert_true(fabs(model->inertia - (double)inertia) <= 1e-12 * (double)inertia);
+    else
+        assert_true(isnan(model->inertia));
 }
 
 static void check_values(sample_value value, sample_mark out)
 {
-    static const int64_t chosen[] = {0, 3};
+    static const int64_t block[] = {3, 0, 2, 1}; /* the order does not matter */
+    static const int64_t members[] = {0, 2, 3, 4};
     struct sample sample;
     struct panel panel;
     sample_open(&sample, &world, ROWS, FEATURES, value, out);
     assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, K));
     set_centroids(&panel, &sample);
-    assert_ok(panel_pass(&panel, NULL, 0));
-    for (int64_t m = 0; m < MODELS; m++)
-        check_model(&panel, &sample, m, NULL, 0);
-    assert_ok(panel_pass(&panel, chosen, 2));
-    for (int64_t m = 0; m < MODELS; m++)
-        check_model(&panel, &sample, m, chosen, 2);
+    for (int i = 0; i < 4; i++) {
+        int64_t before = i > 0 ? members[i - 1] : 0;
+        assert_ok(panel_add(&panel, block + before, members[i] - before));
+        assert_ok(panel_pass(&panel));
+        for (int64_t m = 0; m < MODELS; m++)
+            check_model(&panel, &sample, m, block, members[i]);
+    }
     panel_close(&panel);
     sample_close(&sample);
 }
@@ -108,6 +128,40 @@ static void sums_counts_and_inertia_match_plain_loops(void **state)
     check_values(grid_values, some);
 }
 
+/* Members grow while the models learn; only the first model has every customer once. */
+static void replicates_weigh_customers(void **state)
+{
+    (void)state;
+    static const int64_t block[] = {2, 0, 1, 3};
+    static const int64_t replicate[] = {-1, 0, 1, 2, 3, 4, 9, 4 * INT64_C(1000) + 3};
+    enum { REPLICATES = 8 };
+    struct sample sample;
+    struct panel panel;
+    sample_open(&sample, &world, ROWS, FEATURES, values, some);
+    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, REPLICATES, K));
+    set_centroids(&panel, &sample);
+    panel.seed = UINT64_C(0x123456789);
+    for (int64_t m = 0; m < REPLICATES; m++) {
+        memcpy(panel.model[m].centroid, panel.model[0].centroid, K * FEATURES * sizeof(double));
+        panel.model[m].replicate = replicate[m];
+    }
+    for (int i = 0; i < 4; i += 2) {
+        assert_ok(panel_add(&panel, block + i, 2));
+        for (int pass = 0; pass < 3; pass++) {
+            assert_ok(panel_pass(&panel));
+            for (int64_t m = 0; m < REPLICATES; m++) {
+                check_model(&panel, &sample, m, block, i + 2);
+                panel_move(&panel, &panel.model[m]);
+            }
+        }
+    }
+    for (int64_t m = 1; m < REPLICATES; m++) /* other weights, other means */
+        assert_memory_not_equal(panel.model[m].centroid, panel.model[m - 1].centroid,
+                                K * FEATURES * sizeof(double));
+    panel_close(&panel);
+    sample_close(&sample);
+}
+
 static void models_that_have_stopped_stay_as_they_are(void **state)
 {
     (void)state;
@@ -116,11 +170,12 @@ static void models_that_have_stopped_stay_as_they_are(void **state)
     sample_open(&sample, &world, ROWS, FEATURES, values, some);
     assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, K));
     set_centroids(&panel, &sample);
+    assert_ok(panel_add(&panel, NULL, 0));
     panel.model[1].learning = false;
     panel.model[1].inertia = 77;
     panel.model[1].count[0] = 5;
     panel.model[1].sum[3] = 6;
-    assert_ok(panel_pass(&panel, NULL, 0));
+    assert_ok(panel_pass(&panel));
     assert_true(panel.model[1].inertia == 77 && panel.model[1].count[0] == 5 && panel.model[1].sum[3] == 6);
     check_model(&panel, &sample, 0, NULL, 0);
     check_model(&panel, &sample, 2, NULL, 0);
@@ -139,8 +194,9 @@ static void ranks_do_not_change_a_bit(void **state)
         sample_open(&sample[i], comms[i], ROWS, FEATURES, values, some);
         assert_ok(panel_open(&panel[i], &sample[i].customers, &sample[i].preparation, MODELS, K));
         set_centroids(&panel[i], &sample[i]);
+        assert_ok(panel_add(&panel[i], NULL, 0));
         for (int step = 0; step < 10; step++) {
-            assert_ok(panel_pass(&panel[i], NULL, 0));
+            assert_ok(panel_pass(&panel[i]));
             for (int64_t m = 0; m < MODELS; m++)
                 panel_move(&panel[i], &panel[i].model[m]);
         }
@@ -171,7 +227,8 @@ static void centroids_move_to_the_means(void **state)
     struct model *model = &panel.model[0];
     for (int64_t f = 0; f < FEATURES; f++)
         model->centroid[2 * FEATURES + f] = 1e9; /* has no customers and stays */
-    assert_ok(panel_pass(&panel, NULL, 0));
+    assert_ok(panel_add(&panel, NULL, 0));
+    assert_ok(panel_pass(&panel));
     assert_int_equal(model->count[2], 0);
     double before[K * FEATURES];
     memcpy(before, model->centroid, sizeof before);
@@ -185,7 +242,7 @@ static void centroids_move_to_the_means(void **state)
     }
     assert_close(moved, expected, 1e-12);
     double inertia = model->inertia;
-    assert_ok(panel_pass(&panel, NULL, 0));
+    assert_ok(panel_pass(&panel));
     assert_true(model->inertia < inertia);
     panel_close(&panel);
     sample_close(&sample);
@@ -228,10 +285,11 @@ static void one_customer_and_one_segment(void **state)
     struct panel panel;
     sample_open(&sample, &world, 1, FEATURES, one_customer, NULL);
     assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, 1, 1));
-    assert_ok(panel_pass(&panel, NULL, 0));
+    assert_ok(panel_add(&panel, NULL, 0));
+    assert_ok(panel_pass(&panel));
     assert_int_equal(panel.model[0].count[0], 1);
     panel_move(&panel, &panel.model[0]);
-    assert_ok(panel_pass(&panel, NULL, 0));
+    assert_ok(panel_pass(&panel));
     assert_true(panel.model[0].inertia == 0 && panel.model[0].centroid[2] == 2.25);
     panel_close(&panel);
     sample_close(&sample);
@@ -239,6 +297,7 @@ static void one_customer_and_one_segment(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(sums_counts_and_inertia_match_plain_loops),
+    cmocka_unit_test(replicates_weigh_customers),
     cmocka_unit_test(models_that_have_stopped_stay_as_they_are),
     cmocka_unit_test(ranks_do_not_change_a_bit),
     cmocka_unit_test(centroids_move_to_the_means),

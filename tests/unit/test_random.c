@@ -42,12 +42,12 @@ static void every_part_of_the_key_counts(void **state)
     static const uint64_t seeds[] = {0, 1, UINT64_C(1) << 32, UINT64_MAX};
     static const int64_t rows[] = {0, 1, INT64_C(1) << 32, INT64_MAX};
     static const uint32_t indices[] = {0, 1, UINT32_MAX};
-    uint64_t drawn[4 * 4 * 3 * 9];
+    uint64_t drawn[4 * 4 * 3 * RANDOM_REPLICATE];
     int count = 0;
     for (int s = 0; s < 4; s++) {
         for (int r = 0; r < 4; r++) {
             for (int i = 0; i < 3; i++) {
-                for (int p = RANDOM_FIRST_CENTER; p <= RANDOM_SWAP; p++)
+                for (int p = RANDOM_FIRST_CENTER; p <= RANDOM_REPLICATE; p++)
                     drawn[count++] = random_bits(seeds[s], (enum random_purpose)p, rows[r], indices[i]);
             }
         }

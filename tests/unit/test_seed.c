@@ -58,6 +58,14 @@ static void check_centroids(const struct sample *sample, const struct model *mod
     }
 }
 
+/* How many different customers there were said to be. */
+static int64_t seeded(struct panel *panel, uint64_t seed)
+{
+    int64_t distinct = -1;
+    assert_ok(seed_panel(panel, seed, &distinct));
+    return distinct;
+}
+
 static void check_seeds(sample_value value, sample_mark out, int64_t k)
 {
     struct sample sample[2];
@@ -66,7 +74,8 @@ static void check_seeds(sample_value value, sample_mark out, int64_t k)
     for (int i = 0; i < 2; i++) {
         sample_open(&sample[i], comms[i], ROWS, FEATURES, value, out);
         assert_ok(panel_open(&panel[i], &sample[i].customers, &sample[i].preparation, MODELS, k));
-        assert_ok(seed_panel(&panel[i], 42));
+        assert_ok(panel_add(&panel[i], NULL, 0));
+        assert_true(seeded(&panel[i], 42) >= k);
     }
     for (int64_t m = 0; m < MODELS; m++) {
         check_centroids(&sample[0], &panel[0].model[m]);
@@ -89,13 +98,23 @@ static void centroids_are_distinct_customers_whatever_the_ranks(void **state)
     check_seeds(crowded, NULL, 21);
 }
 
-static void check_refusal(sample_value value, sample_mark out, int64_t rows, int64_t k, const char *words)
+/* Fewer different customers than segments: they are counted, and no centroid is set. */
+static void check_too_few(sample_value value, int64_t rows, int64_t k, int64_t expected)
 {
     struct sample sample;
     struct panel panel;
-    sample_open(&sample, &world, rows, FEATURES, value, out);
+    sample_open(&sample, &world, rows, FEATURES, value, NULL);
     assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, k));
-    assert_failure(seed_panel(&panel, 42), EXIT_BAD_DATA, words);
+    assert_ok(panel_add(&panel, NULL, 0));
+    for (int64_t m = 0; m < MODELS; m++) {
+        for (int64_t i = 0; i < k * FEATURES; i++)
+            panel.model[m].centroid[i] = 77.5;
+    }
+    assert_int_equal(seeded(&panel, 42), expected);
+    for (int64_t m = 0; m < MODELS; m++) {
+        for (int64_t i = 0; i < k * FEATURES; i++)
+            assert_true(panel.model[m].centroid[i] == 77.5);
+    }
     panel_close(&panel);
     sample_close(&sample);
 }
@@ -103,11 +122,51 @@ static void check_refusal(sample_value value, sample_mark out, int64_t rows, int
 static void too_few_distinct_customers_are_counted(void **state)
 {
     (void)state;
-    check_refusal(few_distinct, NULL, ROWS, 7, "only 6 distinct customers");
-    check_refusal(identical, NULL, ROWS, 2, "only 1 distinct customer ");
-    check_refusal(clouds, NULL, 1, 2, "only 1 distinct customer ");
-    check_refusal(clouds, NULL, 3, 5, "only 3 distinct customers");
-    check_refusal(crowded, NULL, ROWS, 22, "only 21 distinct customers");
+    check_too_few(few_distinct, ROWS, 7, 6);
+    check_too_few(identical, ROWS, 2, 1);
+    check_too_few(clouds, 1, 2, 1);
+    check_too_few(clouds, 3, 5, 3);
+    check_too_few(crowded, ROWS, 22, 21);
+}
+
+/* Members are all that there is: one block of four, whichever rank has it. */
+static void seeds_come_from_the_members(void **state)
+{
+    (void)state;
+    for (int64_t block = 0; block < 4; block++) {
+        struct sample sample;
+        struct panel panel;
+        int64_t distinct = -1;
+        sample_open(&sample, &world, ROWS, FEATURES, clouds, NULL);
+        for (int64_t row = 0; row < ROWS; row++)
+            sample.is_out[row] = row / BLOCK_ROWS != block; /* for the check alone */
+        assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, 20));
+        assert_ok(panel_add(&panel, &block, 1));
+        assert_ok(seed_panel(&panel, 42, &distinct));
+        assert_true(distinct >= 20);
+        for (int64_t m = 0; m < MODELS; m++)
+            check_centroids(&sample, &panel.model[m]);
+        panel_close(&panel);
+        sample_close(&sample);
+    }
+}
+
+static void nobody_is_not_seeded_on(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct panel panel;
+    int64_t distinct = -1;
+    const int64_t empty_block = 0;
+    sample_open(&sample, &world, ROWS, FEATURES, clouds, some);
+    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, 2));
+    assert_ok(seed_panel(&panel, 42, &distinct)); /* no members */
+    assert_int_equal(distinct, 0);
+    assert_ok(panel_add(&panel, &empty_block, 1)); /* members that take no part */
+    assert_ok(seed_panel(&panel, 42, &distinct));
+    assert_int_equal(distinct, 0);
+    panel_close(&panel);
+    sample_close(&sample);
 }
 
 /* Eight clouds far apart: nearly every draw has one centroid in each. */
@@ -119,8 +178,9 @@ static void seeds_are_spread(void **state)
     int64_t hit = 0;
     sample_open(&sample, &world, ROWS, FEATURES, clouds, NULL);
     assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, 8));
+    assert_ok(panel_add(&panel, NULL, 0));
     for (uint64_t seed = 0; seed < 5; seed++) {
-        assert_ok(seed_panel(&panel, seed));
+        seeded(&panel, seed);
         for (int64_t m = 0; m < MODELS; m++) {
             bool has[8] = {false};
             for (int64_t h = 0; h < 8; h++) {
@@ -149,10 +209,11 @@ static void models_and_seeds_differ(void **state)
     double first[8 * FEATURES];
     sample_open(&sample, &world, ROWS, FEATURES, clouds, NULL);
     assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, 8));
-    assert_ok(seed_panel(&panel, 1));
+    assert_ok(panel_add(&panel, NULL, 0));
+    seeded(&panel, 1);
     memcpy(first, panel.model[0].centroid, sizeof first);
     assert_memory_not_equal(first, panel.model[1].centroid, sizeof first);
-    assert_ok(seed_panel(&panel, 2));
+    seeded(&panel, 2);
     assert_memory_not_equal(first, panel.model[0].centroid, sizeof first);
     panel_close(&panel);
     sample_close(&sample);
@@ -184,6 +245,8 @@ static void weights_decide_the_first_draw(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(centroids_are_distinct_customers_whatever_the_ranks),
     cmocka_unit_test(too_few_distinct_customers_are_counted),
+    cmocka_unit_test(seeds_come_from_the_members),
+    cmocka_unit_test(nobody_is_not_seeded_on),
     cmocka_unit_test(seeds_are_spread),
     cmocka_unit_test(models_and_seeds_differ),
     cmocka_unit_test(weights_decide_the_first_draw),
