@@ -302,17 +302,19 @@ static void tell_work(struct fit *fit)
     double models = (double)kmeans->restarts * (double)fit->customers.partition.row_count;
     double visited = kmeans->visited > 0 ? (double)kmeans->visited : 1.0;
     double assigned = kmeans->assigned > 0 ? (double)kmeans->assigned : 1.0;
-    log_detail(&fit->log,
-               "nearest centroid: by %s; %s registers (%d floats) take %.2f ns a customer, OpenBLAS (%s) %.2f",
-               kmeans->by_gemm ? "OpenBLAS" : "vector registers", kernels->name, kernels->lanes,
-               1e9 * kmeans->seconds[0], gemm_prepare(), 1e9 * kmeans->seconds[1]);
-    log_detail(&fit->log,
-               "learning: %" PRId64 " passes over mini-batches, %" PRId64
-               " over all customers; %.1f %% of assignments could not have changed and were not made, the rest is "
-               "the work of %.1f full passes a restart; %.2g of it in double; %" PRId64 " bytes a reduction",
-               kmeans->batches, kmeans->passes, 100.0 * (1.0 - (double)kmeans->assigned / visited),
-               models > 0 ? (double)kmeans->assigned / models : 0.0, (double)kmeans->undecided / assigned,
-               kmeans->step_bytes);
+    log_detail(
+        &fit->log,
+        "nearest centroid: by %s; %s registers (%d floats) take %.2f ns a customer, OpenBLAS (%s) %.2f",
+        kmeans->by_gemm ? "OpenBLAS" : "vector registers", kernels->name, kernels->lanes,
+        1e9 * kmeans->seconds[0], gemm_prepare(), 1e9 * kmeans->seconds[1]);
+    log_detail(
+        &fit->log,
+        "learning: %" PRId64 " passes over mini-batches, %" PRId64
+        " over all customers; %.1f %% of assignments could not have changed and were not made, the rest is "
+        "the work of %.1f full passes a restart; %.2g of it in double; %" PRId64 " bytes a reduction",
+        kmeans->batches, kmeans->passes, 100.0 * (1.0 - (double)kmeans->assigned / visited),
+        models > 0 ? (double)kmeans->assigned / models : 0.0, (double)kmeans->undecided / assigned,
+        kmeans->step_bytes);
 }
 
 static status_t learn(struct fit *fit)

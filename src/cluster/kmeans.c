@@ -307,10 +307,10 @@ static status_t begin(struct panel *panel, struct minibatch_plan *plan,
             added = minibatch_next(plan);
     }
     if (!status && distinct < settings->k)
-        status = status_new(
-            EXIT_BAD_DATA,
-            "only %" PRId64 " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
-            distinct, distinct == 1 ? "" : "s", settings->k);
+        status = status_new(EXIT_BAD_DATA,
+                            "only %" PRId64
+                            " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
+                            distinct, distinct == 1 ? "" : "s", settings->k);
     return status;
 }
 

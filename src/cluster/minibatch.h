@@ -1,9 +1,9 @@
 /* Mini-batch k-means with nested batches (Newling and Fleuret, NIPS 2016, arXiv 1602.02934) for a panel.
  *
- * The first batch is learned on by Lloyd's passes until centroids move by less than the chance of having drawn
- * these customers moves them; then the batch doubles. Every batch contains the one before, so that segments
- * and sums found there still hold, and each customer counts once. Batches are blocks spread over the whole
- * file. */
+ * The first batch is learned on by Lloyd's passes until centroids move by less than the chance of having
+ * drawn these customers moves them; then the batch doubles. Every batch contains the one before, so that
+ * segments and sums found there still hold, and each customer counts once. Batches are blocks spread over the
+ * whole file. */
 #ifndef LOHKO_CLUSTER_MINIBATCH_H
 #define LOHKO_CLUSTER_MINIBATCH_H
 
@@ -24,8 +24,8 @@ enum {
  * improved on by less than this share of its inertia (the stopping rule of Schwartzman, ICLR 2023). */
 #define MINIBATCH_ENOUGH 1e-3
 
-/* Which blocks are in which batch: `strata` equal runs of the file give as many blocks each, by a random order
- * of the run's blocks. */
+/* Which blocks are in which batch: `strata` equal runs of the file give as many blocks each, by a random
+ * order of the run's blocks. */
 struct minibatch_plan {
     int64_t blocks;
     int64_t strata;
@@ -37,8 +37,8 @@ struct minibatch_plan {
 status_t minibatch_plan_open(struct minibatch_plan *plan, int64_t blocks, int64_t batch, uint64_t seed)
     __attribute__((warn_unused_result));
 void minibatch_plan_close(struct minibatch_plan *plan);
-/* The blocks that the next batch has and the one before had not, in plan->chosen; returns how many, 0 when all
- * are taken. Local. */
+/* The blocks that the next batch has and the one before had not, in plan->chosen; returns how many, 0 when
+ * all are taken. Local. */
 int64_t minibatch_next(struct minibatch_plan *plan);
 /* Whether one more batch would take all blocks. Local. */
 bool minibatch_is_last(const struct minibatch_plan *plan);

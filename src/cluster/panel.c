@@ -67,7 +67,6 @@ static status_t gemm_open(struct gemm *gemm, int64_t features)
     return status;
 }
 
-
 status_t panel_open(struct panel *panel, const struct customers *customers,
                     const struct preparation *preparation, int64_t count, int64_t k)
 {
@@ -265,7 +264,8 @@ static void begin_model(struct panel *panel, int64_t m)
     if (!model->track.in_use)
         hand_track_on(panel, model);
     if (model->passes > 0)
-        model->drift += track_drift(model->passed_with, model->centroid, model->k, panel->customers->features);
+        model->drift +=
+            track_drift(model->passed_with, model->centroid, model->k, panel->customers->features);
     if (!model->track.in_use || model->passes == 0) {
         memset(model->own_sum, 0, (size_t)size * sizeof *model->own_sum);
         memset(model->own_count, 0, (size_t)model->k * sizeof *model->own_count);

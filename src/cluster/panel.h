@@ -17,29 +17,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cluster/track.h"
 #include "core/comm.h"
 #include "core/exactsum.h"
 #include "core/status.h"
 #include "data/customers.h"
-#include "cluster/track.h"
 #include "kernel/gemm.h"
 #include "kernel/tile.h"
 
 struct model {
     int64_t k;
-    bool learning;     /* takes part in passes */
-    int64_t replicate; /* of the bootstrap: customers have its weights (kernel/weights.h); -1: all weigh one */
-    double *centroid;  /* k x features */
-    double *sum;       /* k x features: of the last pass, over all ranks, weighted */
-    int64_t *count;    /* k: customers, likewise */
-    double inertia;    /* of the last pass: to the centroids that it was made with; NaN for a replicate */
+    bool learning; /* takes part in passes */
+    int64_t
+        replicate;    /* of the bootstrap: customers have its weights (kernel/weights.h); -1: all weigh one */
+    double *centroid; /* k x features */
+    double *sum;      /* k x features: of the last pass, over all ranks, weighted */
+    int64_t *count;   /* k: customers, likewise */
+    double inertia;   /* of the last pass: to the centroids that it was made with; NaN for a replicate */
     /* This rank's part: */
     float *narrow; /* for the kernel */
     float *half_square;
     double *passed_with; /* k x features: the centroids of the last pass */
     double *own_sum;     /* k x features */
     int64_t *own_count;  /* k */
-    int64_t passes; /* since it remembers */
+    int64_t passes;      /* since it remembers */
     double drift;
     struct track track;
 };

@@ -102,8 +102,7 @@ static void add_tile(struct pass *pass, int i, struct model *model)
     int32_t before[TILE_ROWS];
     unsigned changed = (uint16_t)~pass->block->left_out[tile];
     if (model->track.in_use)
-        changed =
-            track_exchange(&model->track, pass->position, tile, pass->found[i].nearest, before);
+        changed = track_exchange(&model->track, pass->position, tile, pass->found[i].nearest, before);
     else
         memset(before, -1, sizeof before);
     if (changed == 0)
@@ -111,7 +110,7 @@ static void add_tile(struct pass *pass, int i, struct model *model)
     float weight[TILE_ROWS];
     if (model->replicate >= 0)
         kernels->weights(panel->seed, RANDOM_REPLICATE, model->replicate,
-                         pass->block->first_row + tile * TILE_ROWS, weight);
+                         pass->block->first_row + (int64_t)tile * TILE_ROWS, weight);
     kernels->move(tile_at(pass, tile), panel->customers->features, changed, before, pass->found[i].nearest,
                   model->replicate >= 0 ? weight : NULL, model->own_sum, model->own_count);
 }

@@ -286,9 +286,8 @@ status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct)
     const struct customers *customers = panel->customers;
     struct sampling sampling = {
         .panel = panel, .seed = seed, .k = panel->model[0].k, .features = customers->features};
-    status_t status =
-        comm_agree(customers->comm, memory_new(&sampling.distance, panel->members * BLOCK_ROWS,
-                                               sizeof *sampling.distance, "seeding distances"));
+    status_t status = comm_agree(customers->comm, memory_new(&sampling.distance, panel->members * BLOCK_ROWS,
+                                                             sizeof *sampling.distance, "seeding distances"));
     if (!status)
         status = draw_candidates(&sampling);
     free(sampling.distance);

@@ -14,8 +14,9 @@
 enum { SEED_CANDIDATES = 10 };
 
 /* Sets the centroids of every model of the panel, from its members; model m draws with (seed, m). *distinct:
- * how many different customers were found; where it is less than k there are no more among the members, and no
- * centroids were set. Collective. */
-status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct) __attribute__((warn_unused_result));
+ * how many different customers were found; where it is less than k there are no more among the members, and
+ * no centroids were set. Collective. */
+status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct)
+    __attribute__((warn_unused_result));
 
 #endif

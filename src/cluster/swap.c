@@ -26,9 +26,9 @@ struct search {
     int64_t k;
     int64_t features;
     uint64_t seed;
-    double bound;       /* on the squared centroid shift */
-    struct panel panel; /* the incumbent, then the variants */
-    bool on_part; /* the panel's members are not everybody */
+    double bound;          /* on the squared centroid shift */
+    struct panel panel;    /* the incumbent, then the variants */
+    bool on_part;          /* the panel's members are not everybody */
     double *potential;     /* of each block of the file: squared distances to the incumbent; this rank's, then
                               all's */
     struct exactsum *cost; /* k: what removing a centroid costs */
@@ -55,7 +55,8 @@ static void measure_block(void *context, const struct block *block)
     double potential = 0.0;
     for (int64_t t = 0; t < BLOCK_TILES; t++) {
         struct tile_two two;
-        search->customers->kernels->two(block->tiles + t * search->features * TILE_ROWS, &search->incumbent, &two);
+        search->customers->kernels->two(block->tiles + t * search->features * TILE_ROWS, &search->incumbent,
+                                        &two);
         for (int lane = 0; lane < TILE_ROWS; lane++) {
             if (block->left_out[t] >> lane & 1)
                 continue;
@@ -77,8 +78,8 @@ static status_t measure(struct search *search)
     memset(search->cost, 0, (size_t)search->k * sizeof *search->cost);
     search->incumbent = panel_centroids(&search->panel, &search->panel.model[0]);
     status_t status =
-        comm_agree(customers->comm,
-                   customers_walk(customers, search->panel.member, search->panel.members, measure_block, search));
+        comm_agree(customers->comm, customers_walk(customers, search->panel.member, search->panel.members,
+                                                   measure_block, search));
     /* every block has one owner and the others hold zero: the maximum is its value */
     if (!status)
         status = comm_max_f64(customers->comm, search->potential, blocks);

@@ -99,7 +99,7 @@ static unsigned exchange_wide(uint16_t *kept, const int32_t *label, int32_t *bef
 unsigned track_exchange(struct track *track, int64_t block, int tile, const int32_t label[TILE_ROWS],
                         int32_t before[TILE_ROWS])
 {
-    int64_t at = block * BLOCK_ROWS + tile * TILE_ROWS;
+    int64_t at = block * BLOCK_ROWS + (int64_t)tile * TILE_ROWS;
     return track->wide ? exchange_wide((uint16_t *)track->label + at, label, before)
                        : exchange_narrow((uint8_t *)track->label + at, label, before);
 }

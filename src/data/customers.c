@@ -39,14 +39,14 @@ LANES_VERSIONS static void sum_of_squares(const float *tiles, int64_t count, dou
     lanes high[SUMS] = {{0}};
     lanes low[SUMS] = {{0}};
     for (int64_t i = 0; i < count; i += TILE_ROWS) {
-        for (int s = 0; s < SUMS; s++) {
+        for (int64_t s = 0; s < SUMS; s++) {
             lanes value;
             for (int lane = 0; lane < LANES; lane++)
                 value[lane] = (double)tiles[i + s * LANES + lane];
             two_sum(value * value, &high[s], &low[s]);
         }
     }
-    for (int s = 1; s < SUMS; s++) {
+    for (int64_t s = 1; s < SUMS; s++) {
         two_sum(high[s], &high[0], &low[0]);
         low[0] += low[s];
     }
@@ -106,11 +106,12 @@ status_t customers_load(struct table *table, const struct preparation *preparati
     int64_t blocks = customers->partition.block_count;
     status_t status = STATUS_OK;
     if (!customers->kernels)
-        status = status_new(EXIT_BAD_USAGE, "LOHKO_VECTORS names vector registers that this machine does not have "
-                                        "(known: avx512, avx2, plain)");
+        status = status_new(EXIT_BAD_USAGE,
+                            "LOHKO_VECTORS names vector registers that this machine does not have "
+                            "(known: avx512, avx2, plain)");
     if (!status)
         status = memory_new(&customers->tiles, blocks * block_floats(customers->features),
-                                 sizeof *customers->tiles, "the prepared customers");
+                            sizeof *customers->tiles, "the prepared customers");
     if (!status)
         status = memory_new(&customers->squares, 2 * blocks, sizeof *customers->squares, "block norms");
     status = comm_agree(table->comm, status);
@@ -144,7 +145,8 @@ struct block customers_block(const struct customers *customers, int64_t local)
 static int64_t next_own(const struct customers *customers, const int64_t *chosen, int64_t steps, int64_t i)
 {
     int64_t first = customers->partition.first_block;
-    while (chosen && i < steps && (chosen[i] < first || chosen[i] >= first + customers->partition.block_count))
+    while (chosen && i < steps &&
+           (chosen[i] < first || chosen[i] >= first + customers->partition.block_count))
         i++;
     return i;
 }

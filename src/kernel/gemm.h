@@ -21,7 +21,8 @@ void gemm_filter(const struct kernels *kernels, const struct gemm *gemm, const f
                  const uint8_t *list, int count, const struct tile_centroids *centroids,
                  struct tile_found *found);
 
-/* The processor that OpenBLAS takes this machine for; its threads are limited to one, for a rank is a core. */
+/* The processor that OpenBLAS takes this machine for; its threads are limited to one, for a rank is a core.
+ */
 const char *gemm_prepare(void);
 
 #endif

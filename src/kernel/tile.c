@@ -16,12 +16,12 @@ double tile_distance(const float *tile, int64_t features, int lane, const double
 }
 
 /* With u = 2^-24: rounding the centroid, its half square and d multiply-adds in any order (or d
- * multiplications and d additions) put a score off by at most (2 d + 4) u (|x| C + C^2 / 2) (1 + small), C the
- * largest centroid norm; underflow adds less than (2 d + 4) 2^-149. tile_distance itself is off by at most
- * (d + 3) 2^-53 of a squared distance, which is at most (|x| + C)^2. Two scores can err towards each other.
- * With |x| C <= (|x|^2 + C^2) / 2 and (|x| + C)^2 <= 2 (|x|^2 + C^2) the gap needs no root. The factors are
- * rounded up generously; that of tile_distance has room for the margin of tile_found, which must stand after
- * centroids have moved by less than it. */
+ * multiplications and d additions) put a score off by at most (2 d + 4) u (|x| C + C^2 / 2) (1 + small), C
+ * the largest centroid norm; underflow adds less than (2 d + 4) 2^-149. tile_distance itself is off by at
+ * most (d + 3) 2^-53 of a squared distance, which is at most (|x| + C)^2. Two scores can err towards each
+ * other. With |x| C <= (|x|^2 + C^2) / 2 and (|x| + C)^2 <= 2 (|x|^2 + C^2) the gap needs no root. The
+ * factors are rounded up generously; that of tile_distance has room for the margin of tile_found, which must
+ * stand after centroids have moved by less than it. */
 static void set_gap(struct tile_centroids *centroids, double largest_square)
 {
     double d = (double)centroids->features;

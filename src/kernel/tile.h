@@ -67,9 +67,9 @@ struct kernels {
     const char *name; /* of the vector registers: avx512, avx2, plain */
     int lanes;        /* floats in one of them */
 
-    /* The nearest centroid of every lane of the `count` tiles `list` of a block, by float scores with a proved
-     * error bound. ahead: NULL, or where the block lies that comes next: its tiles of the same numbers are
-     * fetched into the cache meanwhile. */
+    /* The nearest centroid of every lane of the `count` tiles `list` of a block, by float scores with a
+     * proved error bound. ahead: NULL, or where the block lies that comes next: its tiles of the same numbers
+     * are fetched into the cache meanwhile. */
     void (*filter)(const float *tiles, const uint8_t *list, int count, const struct tile_centroids *centroids,
                    const float *ahead, struct tile_found *found);
 
@@ -90,8 +90,8 @@ struct kernels {
     void (*move)(const float *tile, int64_t features, unsigned lanes, const int32_t from[KERNEL_LANES],
                  const int32_t to[KERNEL_LANES], const float *weight, double *sum, int64_t *count);
 
-    /* Bootstrap weights of the 16 customers from global row `row` on in a replicate (weights.h). `purpose`: of
-     * the random numbers. */
+    /* Bootstrap weights of the 16 customers from global row `row` on in a replicate (weights.h). `purpose`:
+     * of the random numbers. */
     void (*weights)(uint64_t seed, uint32_t purpose, int64_t replicate, int64_t row,
                     float weight[KERNEL_LANES]);
 };

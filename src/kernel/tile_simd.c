@@ -25,7 +25,7 @@ struct best {
 
 VECTOR_INLINE void begin_best(struct best *best)
 {
-    for (int p = 0; p < VECTOR_PARTS; p++) {
+    for (int64_t p = 0; p < VECTOR_PARTS; p++) {
         best->square[p] = floats_all(0.0F);
         best->score[p] = floats_all(INFINITY);
         best->second[p] = floats_all(INFINITY);
@@ -33,7 +33,7 @@ VECTOR_INLINE void begin_best(struct best *best)
     }
 }
 
-VECTOR_INLINE void take_score(floats score, floats h, int p, struct best *best)
+VECTOR_INLINE void take_score(floats score, floats h, int64_t p, struct best *best)
 {
     best->nearest[p] = floats_if_less(score, best->score[p], h, best->nearest[p]);
     best->second[p] = floats_min(best->second[p], floats_max(best->score[p], score));
@@ -52,12 +52,12 @@ VECTOR_INLINE void take_group(const float *tile, const struct tile_centroids *ce
 #pragma GCC unroll 4
     for (int g = 0; g < group; g++)
 #pragma GCC unroll 4
-        for (int p = 0; p < VECTOR_PARTS; p++)
+        for (int64_t p = 0; p < VECTOR_PARTS; p++)
             score[g][p] = floats_all(centroids->half_square[h + g]);
     for (int64_t f = 0; f < d; f++) {
         floats x[VECTOR_PARTS];
 #pragma GCC unroll 4
-        for (int p = 0; p < VECTOR_PARTS; p++) {
+        for (int64_t p = 0; p < VECTOR_PARTS; p++) {
             x[p] = floats_load(tile + f * KERNEL_LANES + p * VECTOR_LANES);
             if (square)
                 best->square[p] += x[p] * x[p];
@@ -66,20 +66,20 @@ VECTOR_INLINE void take_group(const float *tile, const struct tile_centroids *ce
         for (int g = 0; g < group; g++) {
             floats factor = floats_all(c[g * d + f]);
 #pragma GCC unroll 4
-            for (int p = 0; p < VECTOR_PARTS; p++)
+            for (int64_t p = 0; p < VECTOR_PARTS; p++)
                 score[g][p] -= x[p] * factor;
         }
     }
 #pragma GCC unroll 4
     for (int g = 0; g < group; g++)
 #pragma GCC unroll 4
-        for (int p = 0; p < VECTOR_PARTS; p++)
+        for (int64_t p = 0; p < VECTOR_PARTS; p++)
             take_score(score[g][p], floats_all((float)(h + g)), p, best);
 }
 
 /* The margin of a part of a tile, squared: with s the second best and b the best score, true scores within
- * gap/2 of them and d2^2 = |x|^2 + 2 s not less than the true one, d2 - d1 = 2 (s - b) / (d2 + d1) >= (s - b -
- * gap) / d2. Written so that a NaN gives 0 and nothing overflows on the way. */
+ * gap/2 of them and d2^2 = |x|^2 + 2 s not less than the true one, d2 - d1 = 2 (s - b) / (d2 + d1) >= (s - b
+ * - gap) / d2. Written so that a NaN gives 0 and nothing overflows on the way. */
 VECTOR_INLINE floats squared_margin(floats best, floats second, floats square, floats gap)
 {
     floats zero = floats_all(0.0F);
@@ -88,7 +88,8 @@ VECTOR_INLINE floats squared_margin(floats best, floats second, floats square, f
     return floats_max(ahead * (ahead / far), zero);
 }
 
-/* What is left of a tile to be made one number of, when the arithmetic of the next tiles can hide the wait. */
+/* What is left of a tile to be made one number of, when the arithmetic of the next tiles can hide the wait.
+ */
 typedef float unreduced[KERNEL_LANES];
 
 VECTOR_INLINE void finish_best(const struct best *best, const struct tile_centroids *centroids,
@@ -96,14 +97,15 @@ VECTOR_INLINE void finish_best(const struct best *best, const struct tile_centro
 {
     found->undecided = 0;
 #pragma GCC unroll 4
-    for (int p = 0; p < VECTOR_PARTS; p++) {
+    for (int64_t p = 0; p < VECTOR_PARTS; p++) {
         floats square = best->square[p];
         floats gap = floats_all(centroids->gap_square) * square + floats_all(centroids->gap_constant);
         /* a NaN (two infinite scores) is not above anything */
         unsigned decided = floats_above(best->second[p] - best->score[p], gap);
         found->undecided |= (~decided & ((1U << VECTOR_LANES) - 1)) << (p * VECTOR_LANES);
         floats_to_int32(best->nearest[p], found->nearest + p * VECTOR_LANES);
-        floats_store(squared_margin(best->score[p], best->second[p], square, gap), squared + p * VECTOR_LANES);
+        floats_store(squared_margin(best->score[p], best->second[p], square, gap),
+                     squared + p * VECTOR_LANES);
     }
 }
 
@@ -112,7 +114,7 @@ VECTOR_INLINE void reduce_margins(unreduced *squared, int count, struct tile_fou
 {
     for (int i = 0; i < count; i++) {
         floats lowest = floats_all(FLT_MAX);
-        for (int p = 0; p < VECTOR_PARTS; p++)
+        for (int64_t p = 0; p < VECTOR_PARTS; p++)
             lowest = floats_min(lowest, floats_load(squared[i] + p * VECTOR_LANES));
         float margin = sqrtf(floats_lowest(lowest)) * (1.0F - 0x1p-10F);
         found[i].margin = margin < 0x1p60F ? margin : 0.0F;
@@ -159,7 +161,7 @@ static void filter(const float *tiles, const uint8_t *list, int count, const str
 VECTOR_INLINE void sum_squares(const float *tile, int64_t features, struct best *best)
 {
     for (int64_t f = 0; f < features; f++) {
-        for (int p = 0; p < VECTOR_PARTS; p++) {
+        for (int64_t p = 0; p < VECTOR_PARTS; p++) {
             floats x = floats_load(tile + f * KERNEL_LANES + p * VECTOR_LANES);
             best->square[p] += x * x;
         }
@@ -170,7 +172,7 @@ VECTOR_INLINE void sum_squares(const float *tile, int64_t features, struct best 
 
 VECTOR_INLINE void load_best(const struct tile_state *state, struct best *best)
 {
-    for (int p = 0; p < VECTOR_PARTS; p++) {
+    for (int64_t p = 0; p < VECTOR_PARTS; p++) {
         best->square[p] = floats_all(0.0F);
         best->score[p] = floats_load(state->best + p * VECTOR_LANES);
         best->second[p] = floats_load(state->second + p * VECTOR_LANES);
@@ -180,7 +182,7 @@ VECTOR_INLINE void load_best(const struct tile_state *state, struct best *best)
 
 VECTOR_INLINE void store_best(const struct best *best, struct tile_state *state)
 {
-    for (int p = 0; p < VECTOR_PARTS; p++) {
+    for (int64_t p = 0; p < VECTOR_PARTS; p++) {
         floats_store(best->score[p], state->best + p * VECTOR_LANES);
         floats_store(best->second[p], state->second + p * VECTOR_LANES);
         floats_store(best->nearest[p], state->nearest + p * VECTOR_LANES);
@@ -191,21 +193,21 @@ static void begin(int tiles, struct tile_state *state)
 {
     struct best best;
     begin_best(&best);
-    for (int t = 0; t < tiles; t++)
+    for (int64_t t = 0; t < tiles; t++)
         store_best(&best, &state[t]);
 }
 
 static void take(const float *product, int64_t stride, const struct tile_centroids *centroids, int64_t first,
                  int64_t count, int tiles, struct tile_state *state)
 {
-    for (int t = 0; t < tiles; t++) {
+    for (int64_t t = 0; t < tiles; t++) {
         struct best best;
         load_best(&state[t], &best);
         for (int64_t c = 0; c < count; c++) {
             const float *from = product + c * stride + t * KERNEL_LANES;
             floats half = floats_all(centroids->half_square[first + c]);
             floats h = floats_all((float)(first + c));
-            for (int p = 0; p < VECTOR_PARTS; p++)
+            for (int64_t p = 0; p < VECTOR_PARTS; p++)
                 take_score(half - floats_load(from + p * VECTOR_LANES), h, p, &best);
         }
         store_best(&best, &state[t]);
@@ -237,7 +239,7 @@ struct nearest_two {
     doubles second[DOUBLE_PARTS];
 };
 
-VECTOR_INLINE void take_distance(doubles distance, doubles h, int p, struct nearest_two *two)
+VECTOR_INLINE void take_distance(doubles distance, doubles h, int64_t p, struct nearest_two *two)
 {
     doubles next = doubles_if_less(distance, two->second_distance[p], h, two->second[p]);
     doubles next_distance =
@@ -258,18 +260,18 @@ VECTOR_INLINE void take_distances(const float *tile, const struct tile_centroids
 #pragma GCC unroll 4
     for (int g = 0; g < group; g++)
 #pragma GCC unroll 8
-        for (int p = 0; p < DOUBLE_PARTS; p++)
+        for (int64_t p = 0; p < DOUBLE_PARTS; p++)
             sum[g][p] = doubles_all(0.0);
     for (int64_t f = 0; f < d; f++) {
         doubles x[DOUBLE_PARTS];
 #pragma GCC unroll 8
-        for (int p = 0; p < DOUBLE_PARTS; p++)
+        for (int64_t p = 0; p < DOUBLE_PARTS; p++)
             x[p] = doubles_from(tile + f * KERNEL_LANES + p * DOUBLE_LANES);
 #pragma GCC unroll 4
         for (int g = 0; g < group; g++) {
             doubles at = doubles_all(c[g * d + f]);
 #pragma GCC unroll 8
-            for (int p = 0; p < DOUBLE_PARTS; p++) {
+            for (int64_t p = 0; p < DOUBLE_PARTS; p++) {
                 doubles difference = x[p] - at;
                 sum[g][p] = doubles_fma(difference, difference, sum[g][p]);
             }
@@ -278,14 +280,14 @@ VECTOR_INLINE void take_distances(const float *tile, const struct tile_centroids
 #pragma GCC unroll 4
     for (int g = 0; g < group; g++)
 #pragma GCC unroll 8
-        for (int p = 0; p < DOUBLE_PARTS; p++)
+        for (int64_t p = 0; p < DOUBLE_PARTS; p++)
             take_distance(sum[g][p], doubles_all((double)(h + g)), p, best);
 }
 
 static void two(const float *tile, const struct tile_centroids *centroids, struct tile_two *result)
 {
     struct nearest_two best;
-    for (int p = 0; p < DOUBLE_PARTS; p++) {
+    for (int64_t p = 0; p < DOUBLE_PARTS; p++) {
         best.distance[p] = doubles_all((double)INFINITY);
         best.second_distance[p] = doubles_all((double)INFINITY);
         best.nearest[p] = doubles_all(-1.0);
@@ -298,7 +300,7 @@ static void two(const float *tile, const struct tile_centroids *centroids, struc
         take_distances(tile, centroids, h, 1, &best);
     double nearest[KERNEL_LANES];
     double second[KERNEL_LANES];
-    for (int p = 0; p < DOUBLE_PARTS; p++) {
+    for (int64_t p = 0; p < DOUBLE_PARTS; p++) {
         doubles_store(best.distance[p], result->distance + p * DOUBLE_LANES);
         doubles_store(best.second_distance[p], result->second_distance + p * DOUBLE_LANES);
         doubles_store(best.nearest[p], nearest + p * DOUBLE_LANES);

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import oracle
 import pytest
-from conftest import blobs, fit, lohko, with_holes, write_config, write_matrix
+from conftest import ENVIRONMENT, blobs, fit, lohko, with_holes, write_config, write_matrix
 
 FIVE = np.array([[2, 40, 1], [12, 25, 2], [6, 200, 5], [1, 15, 0.5], [20, 80, 4]])
 FIVE_NAMES = ["orders", "average_purchase", "years"]
@@ -80,16 +80,33 @@ def test_restarts_and_polish(tmp_path, restarts, polish):
     assert results.summary["learning"]["best_restart"] == inertias.argmin()
 
 
-def test_tolerance_zero_ends_where_nothing_moves(tmp_path):
+@pytest.mark.parametrize("batch,ranks", [(10**6, None), (1024, None), (1024, 3)])
+def test_tolerance_zero_ends_where_nothing_moves(tmp_path, batch, ranks):
     """Then every centroid is the mean of its customers and no label can change: Lloyd's own end."""
     values = blobs(6000, 4, 6, 5, spread=1.5)
-    results = learn(tmp_path, values, segments__k=6, kmeans__tolerance=0)
+    results = learn(tmp_path, values, ranks, segments__k=6, kmeans__tolerance=0, kmeans__batch=batch)
     assert results.summary["learning"]["converged"]
     prepared = oracle.prepare(results.model, names_of(values), values)
     for h in range(6):
         members = prepared[results.segment == h].astype(float)
         means = [math.fsum(column) / len(members) for column in members.T]
         assert np.allclose(results.centroid_prepared[h], means, rtol=1e-15, atol=1e-15)
+
+
+@pytest.mark.parametrize("k,ranks", [(255, None), (256, None), (300, 3)])
+def test_hundreds_of_segments(tmp_path, k, ranks):
+    """One byte a remembered label no longer does; a matrix product takes fewer centroids at a time."""
+    settings = {"segments__k": k, "kmeans__batch": 4096, "kmeans__restarts": 2}
+    learn(tmp_path, blobs(30_000, 3, 40, 11), ranks, **settings)
+
+
+@pytest.mark.parametrize("vectors", [None, "plain"])
+def test_many_features_and_segments(tmp_path, monkeypatch, vectors):
+    """Whether by vector registers or by matrix products."""
+    if vectors:
+        monkeypatch.setitem(ENVIRONMENT, "LOHKO_VECTORS", vectors)
+    settings = {"segments__k": 120, "kmeans__restarts": 1, "kmeans__batch": 2048, "kmeans__tolerance": 1e-3}
+    learn(tmp_path, blobs(5000, 70, 100, 12), **settings)
 
 
 def test_polish_makes_it_better(tmp_path):
@@ -181,10 +198,11 @@ def test_more_segments_than_customers(tmp_path):
     assert done.returncode == 65 and "5 customers" in done.stderr and "6" in done.stderr
 
 
-def test_sorted_file_is_no_trap(tmp_path):
+@pytest.mark.parametrize("data,seed", [(8, 1), (8, 2), (9, 1), (9, 2), (10, 1), (10, 2)])
+def test_sorted_file_is_no_trap(tmp_path, data, seed):
     """Mini-batches are drawn from all over the file: sorted by a feature, it gives segments as good as shuffled."""
-    values = blobs(20_000, 3, 6, 8)
-    settings = {"segments__k": 6, "kmeans__batch": 2048, "kmeans__polish": False}
+    values = blobs(20_000, 3, 6, data)
+    settings = {"segments__k": 6, "kmeans__batch": 2048, "kmeans__polish": False, "run__seed": seed}
     in_order = learn(tmp_path / "sorted", values[np.argsort(values[:, 0])], **settings)
     shuffled = learn(tmp_path / "shuffled", values, **settings)
     assert in_order.attributes["inertia"] < 1.1 * shuffled.attributes["inertia"]

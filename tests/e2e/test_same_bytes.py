@@ -1,10 +1,15 @@
-"""The same customers and config give the same bytes in every dataset: any number of ranks, any storage of numbers."""
+"""The same customers and config give the same bytes in every dataset: any number of ranks, any storage of numbers, any
+width of vector registers, any processor that OpenBLAS takes the machine for."""
+
+import itertools
+import re
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import yaml
-from conftest import datasets, fit, lohko, read_results
+from conftest import ENVIRONMENT, datasets, error_lines, fit, lohko, read_results, write_config
 
 SETTINGS = {
     "segments__k": 6,
@@ -75,6 +80,76 @@ def test_other_settings_on_other_ranks(tmp_path, customers, case):
     settings = SETTINGS | HARDER[case]
     one, five = (fit(tmp_path / str(ranks), customers, ranks=ranks, **settings) for ranks in (None, 5))
     assert differing(five.data, one.data) == []
+
+
+AVX2 = {"avx2", "fma"}
+AVX512 = AVX2 | {"avx512f", "avx512dq", "avx512bw", "avx512vl"}
+VECTORS = {"avx512": AVX512, "avx2": AVX2, "plain": set()}
+CORES = {"SkylakeX": AVX512, "Haswell": AVX2, "Prescott": {"pni"}}  # as OPENBLAS_CORETYPE calls them
+TOLD = re.compile(
+    r"nearest centroid: by (OpenBLAS|vector registers); (\w+) registers \((\d+) floats\) take [0-9.]+ ns a customer, "
+    r"OpenBLAS \((\w+)\) [0-9.]+$",
+    re.MULTILINE,
+)
+
+
+def flags() -> set[str]:
+    """What this machine's processor can do; nothing where it is no x86."""
+    told = Path("/proc/cpuinfo").read_text()
+    return set(re.search(r"^flags\s*:(.*)$", told, re.MULTILINE)[1].split()) if "\nflags" in told else set()
+
+
+def computed(monkeypatch, vectors, core):
+    """From here on lohko runs with these; the test is skipped where the machine lacks what they need."""
+    if not VECTORS[vectors] | CORES[core] <= flags():
+        pytest.skip(f"this machine has no {vectors} registers, or cannot run as {core}")
+    monkeypatch.setitem(ENVIRONMENT, "LOHKO_VECTORS", vectors)
+    monkeypatch.setitem(ENVIRONMENT, "OPENBLAS_CORETYPE", core)
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("vectors", VECTORS)
+def test_any_processor(tmp_path, customers, alone, monkeypatch, vectors, core, ranks):
+    computed(monkeypatch, vectors, core)
+    found = fit(tmp_path, customers, ranks=ranks, options=["-v"], **SETTINGS)
+    assert differing(found.data, alone.data) == []
+    told = TOLD.findall(found.stderr)
+    assert [words[1:] for words in told] == [(vectors, {"avx512": "16", "avx2": "8", "plain": "4"}[vectors], core)]
+
+
+def test_matrix_products_find_the_same(tmp_path, monkeypatch):
+    """Many features and segments, where OpenBLAS is faster than narrow registers; which of both it is, is not seen."""
+    path = tmp_path / "wide.h5"
+    sizes = ["--customers", 8000, "--features", 64, "--segments", 30]
+    done = lohko("generate", *sizes, "--separation", 0.5, "--output", path)
+    assert done.returncode == 0, done.stderr
+    settings = {"segments__k": 200, "kmeans__batch": 2048, "kmeans__restarts": 1, "kmeans__polish": False}
+    expected = fit(tmp_path / "alone", path, **settings)
+    ways = set()
+    for i, (vectors, core) in enumerate(itertools.product(VECTORS, CORES)):
+        if not VECTORS[vectors] | CORES[core] <= flags():
+            continue
+        with monkeypatch.context() as patched:
+            computed(patched, vectors, core)
+            ranks = [None, 2, 5][i % 3]
+            found = fit(tmp_path / f"{vectors}-{core}", path, ranks=ranks, options=["-v"], **settings)
+        assert differing(found.data, expected.data) == [], (vectors, core, ranks)
+        ways.add(TOLD.search(found.stderr)[1])
+    if "OpenBLAS" not in ways:
+        pytest.skip("OpenBLAS was never the faster way on this machine: nothing was compared with it")
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+@pytest.mark.parametrize("vectors", ["", "sse", "AVX2", "avx512,avx2"])
+def test_unknown_registers_are_refused(tmp_path, customers, monkeypatch, vectors, ranks):
+    monkeypatch.setitem(ENVIRONMENT, "LOHKO_VECTORS", vectors)
+    done = lohko("fit", write_config(tmp_path, customers, **SETTINGS), "-q", ranks=ranks)
+    assert done.returncode == 64
+    (line,) = error_lines(done.stderr)
+    assert "LOHKO_VECTORS" in line and all(name in line for name in VECTORS)
+    assert ranks or done.stderr == line + "\n"
+    assert not list((tmp_path / "results").glob("*"))
 
 
 def copy(customers, path, write):
