@@ -1,7 +1,7 @@
 #ifndef LOHKO_APP_VERSION_H
 #define LOHKO_APP_VERSION_H
 
-/* "0.1.0", and the git commit it was built from ("unknown" outside a checkout). */
+/* "0.2.0", and the git commit it was built from ("unknown" outside a checkout). */
 const char *version_text(void);
 const char *version_commit(void);
 

@@ -65,7 +65,7 @@ def create(group: str) -> str | None:
         fault = run([candidate, "-m", "venv", place(group)])
         if fault is None:
             return None
-    return f"{fault} (on Debian and Ubuntu the package python3-venv is needed)"
+    return f"{fault} (on Debian and Ubuntu: scripts/install-packages bench)"
 
 
 def install(group: str) -> str | None:
