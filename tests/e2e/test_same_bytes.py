@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from conftest import ENVIRONMENT, datasets, error_lines, fit, lohko, read_results, write_config
+from conftest import ENVIRONMENT, datasets, error_lines, fit, lohko, read_results, write_config, write_matrix
 
 SETTINGS = {
     "segments__k": 6,
@@ -118,6 +118,22 @@ def test_any_processor(tmp_path, customers, alone, monkeypatch, vectors, core, r
     assert [words[1:] for words in told] == [(vectors, {"avx512": "16", "avx2": "8", "plain": "4"}[vectors], core)]
 
 
+@pytest.mark.parametrize("step", [1, 0.1])
+def test_any_processor_where_many_are_tied(tmp_path, monkeypatch, step):
+    """On a grid most customers are as far from one centroid as from another: exactly, or but for rounding."""
+    grid = np.stack(np.meshgrid(np.arange(64), np.arange(64)), axis=-1).reshape(-1, 2) * step + 1000
+    path = write_matrix(tmp_path / "grid.h5", grid)
+    settings = {"segments__k": 60, "prepare__scale": "none", "kmeans__polish": False, "kmeans__restarts": 1}
+    expected = fit(tmp_path / "alone", path, **settings)
+    for i, (vectors, core) in enumerate(itertools.product(VECTORS, CORES)):
+        if not VECTORS[vectors] | CORES[core] <= flags():
+            continue
+        with monkeypatch.context() as patched:
+            computed(patched, vectors, core)
+            found = fit(tmp_path / f"{vectors}-{core}", path, ranks=[None, 2][i % 2], **settings)
+        assert differing(found.data, expected.data) == [], (vectors, core)
+
+
 def test_matrix_products_find_the_same(tmp_path, monkeypatch):
     """Many features and segments, where OpenBLAS is faster than narrow registers; which of both it is, is not seen."""
     path = tmp_path / "wide.h5"
@@ -133,7 +149,7 @@ def test_matrix_products_find_the_same(tmp_path, monkeypatch):
         with monkeypatch.context() as patched:
             computed(patched, vectors, core)
             ranks = [None, 2, 5][i % 3]
-            found = fit(tmp_path / f"{vectors}-{core}", path, ranks=ranks, options=["-v"], **settings)
+            found = fit(tmp_path / f"{vectors}-{core}", path, ranks=ranks, options=["-v"], timeout=180, **settings)
         assert differing(found.data, expected.data) == [], (vectors, core, ranks)
         ways.add(TOLD.search(found.stderr)[1])
     if "OpenBLAS" not in ways:

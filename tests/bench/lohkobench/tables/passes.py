@@ -14,8 +14,8 @@ GROUPS = ()
 TOLERANCE = 5e-4
 SHORT, PASSES = 1, 20
 SEED = 7
-# features, k, customers: a pass takes scikit-learn some 0.2 seconds
-SHAPES = [(8, 8, 16_000_000), (16, 8, 10_000_000), (16, 32, 5_000_000), (32, 64, 1_500_000), (64, 256, 400_000)]
+# features, k, customers: more than a cache holds, and no more, so that there is time for many rounds
+SHAPES = [(8, 8, 4_000_000), (16, 8, 3_000_000), (16, 32, 2_000_000), (32, 64, 800_000), (64, 256, 250_000)]
 
 OURS = "lohko"
 BASE = "scikit-learn"
