@@ -121,6 +121,7 @@ static status_t improve_best(struct polish *polish, int64_t batch, struct kmeans
     bool converged = polish->converged[result->best_restart];
     double *found = NULL;
     status_t status = comm_agree(panel->customers->comm, memory_new(&found, (int64_t)size, 1, "centroids"));
+    panel_forget(panel); /* variants remember, too */
     if (!status) {
         memcpy(found, best->centroid, size);
         status = swap_improve(panel->customers, panel->preparation, best->k, batch,
@@ -292,35 +293,15 @@ static void polish_close(struct polish *polish)
     free(polish->before);
 }
 
-/* The first batch, as large as it must be to hold k different customers, and where the models begin in it. */
-static status_t begin(struct panel *panel, struct minibatch_plan *plan,
-                      const struct kmeans_settings *settings)
-{
-    int64_t distinct = 0;
-    int64_t added = minibatch_next(plan);
-    status_t status = STATUS_OK;
-    while (!status && added > 0 && distinct < settings->k) {
-        status = panel_add(panel, plan->chosen, added);
-        if (!status)
-            status = seed_panel(panel, settings->seed, &distinct);
-        if (!status && distinct < settings->k)
-            added = minibatch_next(plan);
-    }
-    if (!status && distinct < settings->k)
-        status = status_new(EXIT_BAD_DATA,
-                            "only %" PRId64
-                            " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
-                            distinct, distinct == 1 ? "" : "s", settings->k);
-    return status;
-}
-
 static status_t learn(struct panel *panel, struct minibatch_plan *plan, struct polish *polish, int64_t batch,
                       struct kmeans_result *result)
 {
     const struct kmeans_settings *settings = polish->settings;
     struct log *log = panel->customers->log;
     log_phase_begin(log, "seeding");
-    status_t status = begin(panel, plan, settings);
+    status_t status = seed_models(panel, plan->strata * BLOCK_ROWS, settings->seed);
+    if (!status)
+        panel_add(panel, plan->chosen, minibatch_next(plan));
     if (!status) {
         log_phase_begin(log, "mini-batches");
         status = minibatch_run(panel, plan, settings->polish, &result->batches);

@@ -13,7 +13,7 @@
 
 struct kmeans_settings {
     int64_t k;
-    int64_t batch; /* customers per mini-batch, over all ranks */
+    int64_t batch; /* customers in the first mini-batch, over all ranks */
     int64_t restarts;
     bool polish;
     double tolerance; /* on the squared centroid shift, relative to the mean feature variance */

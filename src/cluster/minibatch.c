@@ -1,5 +1,6 @@
 #include "cluster/minibatch.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/memory.h"
@@ -126,8 +127,10 @@ static status_t learn_batch(struct learning *learning)
         status = panel_pass(panel);
         if (status)
             break;
-        if (panel->passed == 0) /* nobody in this batch takes part */
+        if (panel->passed == 0) { /* nobody in this batch takes part: it shows nothing */
+            learning->first = (double)INFINITY;
             break;
+        }
         going = advance(learning);
         learning->first = pass == 0 ? learning->last : learning->first;
         learning->passes++;
@@ -140,10 +143,18 @@ static status_t learn_batch(struct learning *learning)
     return status;
 }
 
-static status_t add_next(struct learning *learning)
+static void add_next(struct learning *learning)
 {
     int64_t count = minibatch_next(learning->plan);
-    return panel_add(learning->panel, learning->plan->chosen, count);
+    panel_add(learning->panel, learning->plan->chosen, count);
+}
+
+/* Whether the batch, half of it new, could hardly be improved on; it must be large enough to tell. */
+static bool is_worth_no_more(const struct learning *learning)
+{
+    const struct minibatch_plan *plan = learning->plan;
+    return plan->taken > 1 && plan->taken * plan->strata >= MINIBATCH_BLOCKS &&
+           learning->first - learning->last <= MINIBATCH_ENOUGH * learning->last;
 }
 
 status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, bool to_all, int64_t *batches)
@@ -153,13 +164,13 @@ status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, bool to
     bool enough = plan->taken >= longest(plan);
     while (!status && !enough) {
         status = learn_batch(&learning);
-        bool fits = plan->taken > 1 && learning.first - learning.last <= MINIBATCH_ENOUGH * learning.last;
-        enough = minibatch_is_last(plan) || (fits && !to_all);
+        enough =
+            to_all ? minibatch_is_last(plan) : plan->taken >= longest(plan) || is_worth_no_more(&learning);
         if (!status && !enough)
-            status = add_next(&learning);
+            add_next(&learning);
     }
     while (!status && plan->taken < longest(plan))
-        status = add_next(&learning);
+        add_next(&learning);
     learn_all(panel);
     *batches = learning.passes;
     return status;

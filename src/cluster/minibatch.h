@@ -16,6 +16,9 @@
 enum {
     MINIBATCH_PASSES = 40,    /* over one batch, at most */
     MINIBATCH_CUSTOMERS = 32, /* in the first batch, for each segment, at least */
+    /* Blocks that are enough to see a file by, whatever it is sorted by: seeds come from no fewer, and larger
+     * batches are not thought unneeded before. */
+    MINIBATCH_BLOCKS = 64
 };
 /* A model is done with a batch when the squared length of its move is at most this share of the squared
  * sampling error of its centroids, (inertia / n) sum_h 1 / n_h. */
@@ -44,8 +47,8 @@ int64_t minibatch_next(struct minibatch_plan *plan);
 bool minibatch_is_last(const struct minibatch_plan *plan);
 
 /* Learns all models from their centroids on; the panel's members are the plan's first batch. With `to_all`
- * until only the batch of all customers is left, else until larger batches are not worth it. At the end all
- * blocks are members and all models learn. *batches counts the passes. Collective. */
+ * until only the batch of all customers is left, else until larger batches are not worth it or all are in. At
+ * the end all blocks are members and all models learn. *batches counts the passes. Collective. */
 status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, bool to_all, int64_t *batches)
     __attribute__((warn_unused_result));
 

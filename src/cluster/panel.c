@@ -142,6 +142,7 @@ double panel_track_bytes(const struct partition *partition, int64_t features)
 
 void panel_forget(struct panel *panel)
 {
+    panel->remembered = 0;
     for (int64_t m = 0; m < panel->count; m++)
         track_free(&panel->model[m].track);
 }
@@ -165,17 +166,17 @@ static status_t grow_tracks(struct panel *panel)
             track_free(&model->track);
         }
     }
+    panel->remembered = panel->members;
     return status;
 }
 
-status_t panel_add(struct panel *panel, const int64_t *block, int64_t count)
+void panel_add(struct panel *panel, const int64_t *block, int64_t count)
 {
     const struct partition *partition = &panel->customers->partition;
     for (int64_t i = 0; block && i < count; i++)
         add_member(panel, block[i]);
     for (int64_t i = 0; !block && i < partition->block_count; i++)
         add_member(panel, partition->first_block + i);
-    return comm_agree(panel->customers->comm, grow_tracks(panel));
 }
 
 /* A model that has finished hands its memory on to one that has none. */
@@ -289,11 +290,14 @@ static void end_pass(struct panel *panel)
 status_t panel_pass(struct panel *panel)
 {
     struct comm *comm = panel->customers->comm;
+    status_t walked =
+        !panel->forgetful && panel->remembered < panel->members ? grow_tracks(panel) : STATUS_OK;
     for (int64_t m = 0; m < panel->count; m++) {
         if (panel->model[m].learning)
             begin_model(panel, m);
     }
-    status_t walked = panel_pass_members(panel);
+    if (!walked)
+        walked = panel_pass_members(panel);
     pack(panel, walked != STATUS_OK);
     status_t status = status_first(walked, comm_sum_i64(comm, panel->wire, words_in_use(panel)));
     if (panel->wire[0] > 0)

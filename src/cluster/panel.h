@@ -28,8 +28,8 @@
 struct model {
     int64_t k;
     bool learning; /* takes part in passes */
-    int64_t
-        replicate;    /* of the bootstrap: customers have its weights (kernel/weights.h); -1: all weigh one */
+    /* Of the bootstrap: customers have its weights (kernel/weights.h) in passes; -1: all weigh one. */
+    int64_t replicate;
     double *centroid; /* k x features */
     double *sum;      /* k x features: of the last pass, over all ranks, weighted */
     int64_t *count;   /* k: customers, likewise */
@@ -58,8 +58,9 @@ struct panel {
     struct tile_centroids *centroids; /* of each model, as the kernels want them */
     int64_t *wire;                    /* the fused reduction */
     int64_t wire_size;
-    int64_t *member; /* blocks of this rank, local numbers */
+    int64_t *member; /* blocks of this rank, global numbers */
     int64_t members;
+    int64_t remembered;             /* members that the models' tracks have room for */
     struct exactsum member_squares; /* sum of their squared norms */
     int64_t member_customers;
     double squares[2]; /* of the last pass: sum of squared norms over all ranks, an unevaluated pair */
@@ -67,7 +68,10 @@ struct panel {
     enum panel_way way;
     double seconds[2]; /* a customer, by tiles and by matrix products, when the first block decided */
     struct gemm gemm;
-    bool everyone;     /* look at every customer in every pass: for measuring what that costs */
+    /* For measuring what it costs: look at every customer in every pass; and besides remember nothing, so
+     * that all are added to their segments anew. */
+    bool everyone;
+    bool forgetful;
     int64_t visited;   /* model x customers of all passes, on this rank */
     int64_t assigned;  /* of them, those whose tile was looked at */
     int64_t undecided; /* of them, those that the float filter left to double */
@@ -79,15 +83,15 @@ status_t panel_open(struct panel *panel, const struct customers *customers,
     __attribute__((warn_unused_result));
 void panel_close(struct panel *panel);
 
-/* Adds blocks (global numbers; NULL: all of the file) that are not members yet; those of other ranks are
- * passed over. Collective. */
-status_t panel_add(struct panel *panel, const int64_t *block, int64_t count)
-    __attribute__((warn_unused_result));
+/* Adds blocks (global numbers; NULL: all of the file); those of other ranks are passed over. None may be a
+ * member already. Local. */
+void panel_add(struct panel *panel, const int64_t *block, int64_t count);
 
 /* One pass of all learning models over the members: sets sum, count, inertia. Collective. */
 status_t panel_pass(struct panel *panel) __attribute__((warn_unused_result));
 
-/* Gives back what the models remember of their members: the next pass looks at everyone again. Local. */
+/* Gives back what the models remember of their members: the next pass looks at everyone, and remembers again.
+ * Local. */
 void panel_forget(struct panel *panel);
 
 /* Bytes that a panel's models may take on this rank to remember their members. Local. */

@@ -69,7 +69,10 @@ static void decide_way(struct pass *pass, const struct tile_centroids *centroids
     struct panel *panel = pass->panel;
     panel->seconds[0] = best_seconds(pass, centroids, PANEL_TILES);
     panel->seconds[1] = best_seconds(pass, centroids, PANEL_GEMM);
-    panel->way = panel->seconds[1] < panel->seconds[0] ? PANEL_GEMM : PANEL_TILES;
+    bool gemm = panel->seconds[1] < panel->seconds[0];
+    if (gemm_wish() != GEMM_MEASURED)
+        gemm = gemm_wish() == GEMM_ALWAYS;
+    panel->way = gemm ? PANEL_GEMM : PANEL_TILES;
 }
 
 /* The i-th tile of the list: what float could not tell is told in double; who takes no part gets -1. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/minibatch.h"
 #include "cluster/recluster.h"
 #include "core/memory.h"
 #include "core/random.h"
@@ -96,6 +97,14 @@ static status_t add_candidate(struct sampling *sampling, const char *record)
     return STATUS_OK;
 }
 
+static int by_row(const void *a, const void *b)
+{
+    int64_t row[2];
+    memcpy(&row[0], a, sizeof row[0]);
+    memcpy(&row[1], b, sizeof row[1]);
+    return row[0] < row[1] ? -1 : row[0] > row[1];
+}
+
 /* All ranks' draws become candidates on every rank, in the order of their rows. */
 static status_t join_draws(struct sampling *sampling)
 {
@@ -110,6 +119,8 @@ static status_t join_draws(struct sampling *sampling)
         status = comm_gather_all(comm, sampling->drawn,
                                  sampling->drawn_count * (int64_t)record_size(sampling), &gathered, &bytes);
     all = gathered;
+    if (bytes > 0)
+        qsort(all, (size_t)bytes / record_size(sampling), record_size(sampling), by_row);
     sampling->fresh = sampling->candidates.count;
     for (int64_t at = 0; !status && at < bytes; at += (int64_t)record_size(sampling))
         status = add_candidate(sampling, all + at);
@@ -239,9 +250,8 @@ static status_t weigh_candidates(struct sampling *sampling)
     struct panel one;
     status_t status =
         panel_open(&one, sampling->panel->customers, sampling->panel->preparation, 1, candidates->count);
-    if (!status)
-        status = panel_add(&one, sampling->panel->member, sampling->panel->members);
     if (!status) {
+        panel_add(&one, sampling->panel->member, sampling->panel->members);
         memcpy(one.model[0].centroid, candidates->point,
                (size_t)(candidates->count * sampling->features) * sizeof(double));
         status = panel_pass(&one);
@@ -299,5 +309,48 @@ status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct)
     free(sampling.drawn);
     free(sampling.candidates.point);
     free(sampling.candidates.weight);
+    return status;
+}
+
+/* Where the models begin: drawn from customers all over the file, as many as it takes to find k different
+ * ones. */
+static status_t seed_from(struct panel *sample, struct minibatch_plan *plan, uint64_t seed)
+{
+    int64_t k = sample->model[0].k;
+    int64_t distinct = 0;
+    int64_t added = minibatch_next(plan);
+    status_t status = STATUS_OK;
+    while (!status && added > 0 && distinct < k) {
+        panel_add(sample, plan->chosen, added);
+        status = seed_panel(sample, seed, &distinct);
+        if (!status && distinct < k)
+            added = minibatch_next(plan);
+    }
+    if (!status && distinct < k)
+        status = status_new(EXIT_BAD_DATA,
+                            "only %" PRId64
+                            " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
+                            distinct, distinct == 1 ? "" : "s", k);
+    return status;
+}
+
+status_t seed_models(struct panel *panel, int64_t batch, uint64_t seed)
+{
+    const struct customers *customers = panel->customers;
+    int64_t k = panel->model[0].k;
+    size_t size = (size_t)(k * customers->features) * sizeof(double);
+    int64_t enough = (int64_t)MINIBATCH_BLOCKS * BLOCK_ROWS;
+    struct panel sample = {0};
+    struct minibatch_plan plan = {0};
+    status_t status = comm_agree(customers->comm, minibatch_plan_open(&plan, customers->partition.blocks,
+                                                                      batch > enough ? batch : enough, seed));
+    if (!status)
+        status = panel_open(&sample, customers, panel->preparation, panel->count, k);
+    if (!status)
+        status = seed_from(&sample, &plan, seed);
+    for (int64_t m = 0; !status && m < panel->count; m++)
+        memcpy(panel->model[m].centroid, sample.model[m].centroid, size);
+    panel_close(&sample);
+    minibatch_plan_close(&plan);
     return status;
 }

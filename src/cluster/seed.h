@@ -19,4 +19,9 @@ enum { SEED_CANDIDATES = 10 };
 status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct)
     __attribute__((warn_unused_result));
 
+/* Sets the centroids of every model of the panel, whoever its members are, from as many customers as a batch
+ * of `batch` has, but no fewer than MINIBATCH_BLOCKS blocks, and more while they do not hold k different
+ * ones. Collective. EXIT_BAD_DATA where fewer than k different customers exist. */
+status_t seed_models(struct panel *panel, int64_t batch, uint64_t seed) __attribute__((warn_unused_result));
+
 #endif

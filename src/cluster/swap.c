@@ -26,12 +26,15 @@ struct search {
     int64_t k;
     int64_t features;
     uint64_t seed;
-    double bound;          /* on the squared centroid shift */
-    struct panel panel;    /* the incumbent, then the variants */
-    bool on_part;          /* the panel's members are not everybody */
-    double *potential;     /* of each block of the file: squared distances to the incumbent; this rank's, then
-                              all's */
-    struct exactsum *cost; /* k: what removing a centroid costs */
+    double bound;       /* on the squared centroid shift */
+    struct panel panel; /* the incumbent, then the variants */
+    bool on_part;       /* the panel's members are not everybody */
+    int64_t *block;     /* that are learned on, of all ranks */
+    int64_t blocks;
+    int64_t *place;          /* of this rank's members among them */
+    int64_t position;        /* of the walk under way, among this rank's members */
+    double *potential;       /* of each block: squared distances to the incumbent; this rank's, then all's */
+    struct exactsum *cost;   /* k: what removing a centroid costs */
     struct removal *removal; /* k: the least missed first */
     struct tile_centroids incumbent;
     int64_t wanted_block; /* of the draw under way */
@@ -66,15 +69,15 @@ static void measure_block(void *context, const struct block *block)
                              two.second_distance[lane] - two.distance[lane]);
         }
     }
-    search->potential[block->block] = potential;
+    search->potential[search->place[search->position++]] = potential;
 }
 
 /* Potentials of all blocks and removal costs of all segments, alike on all ranks. */
 static status_t measure(struct search *search)
 {
     const struct customers *customers = search->customers;
-    int64_t blocks = customers->partition.blocks;
-    memset(search->potential, 0, (size_t)blocks * sizeof *search->potential);
+    memset(search->potential, 0, (size_t)search->blocks * sizeof *search->potential);
+    search->position = 0;
     memset(search->cost, 0, (size_t)search->k * sizeof *search->cost);
     search->incumbent = panel_centroids(&search->panel, &search->panel.model[0]);
     status_t status =
@@ -82,7 +85,7 @@ static status_t measure(struct search *search)
                                                    measure_block, search));
     /* every block has one owner and the others hold zero: the maximum is its value */
     if (!status)
-        status = comm_max_f64(customers->comm, search->potential, blocks);
+        status = comm_max_f64(customers->comm, search->potential, search->blocks);
     if (!status)
         status = comm_sum_exact(customers->comm, search->cost, search->k);
     for (int64_t h = 0; !status && h < search->k; h++)
@@ -116,16 +119,15 @@ static void draw_block(void *context, const struct block *block)
 static status_t draw_centroid(struct search *search, uint32_t draw, double *to)
 {
     struct comm *comm = search->customers->comm;
-    int64_t blocks = search->customers->partition.blocks;
     double total = 0.0;
-    for (int64_t b = 0; b < blocks; b++)
+    for (int64_t b = 0; b < search->blocks; b++)
         total += search->potential[b];
     double mark = random_uniform(search->seed, RANDOM_SWAP, 0, draw) * total;
     search->wanted_block = -1;
-    for (int64_t b = 0; b < blocks && (search->wanted_block < 0 || mark >= 0); b++) {
+    for (int64_t b = 0; b < search->blocks && (search->wanted_block < 0 || mark >= 0); b++) {
         if (search->potential[b] <= 0)
             continue;
-        search->wanted_block = b;
+        search->wanted_block = search->block[b];
         search->wanted_mark = mark;
         mark -= search->potential[b];
     }
@@ -234,35 +236,55 @@ static void take_best(struct search *search, bool *taken)
     }
 }
 
+/* The blocks that variants learn on, and which of them are this rank's. */
+static status_t choose_blocks(struct search *search, int64_t batch)
+{
+    const struct partition *partition = &search->customers->partition;
+    struct minibatch_plan plan = {0};
+    status_t status = minibatch_plan_open(&plan, partition->blocks, SWAP_BATCHES * batch, search->seed);
+    if (!status)
+        search->blocks = minibatch_next(&plan);
+    if (!status)
+        status = memory_new(&search->block, search->blocks, sizeof *search->block, "swaps");
+    if (!status)
+        status = memory_new(&search->place, search->blocks, sizeof *search->place, "swaps");
+    if (!status)
+        status = memory_new(&search->potential, search->blocks, sizeof *search->potential, "swaps");
+    int64_t own = 0;
+    for (int64_t b = 0; !status && b < search->blocks; b++) {
+        search->block[b] = plan.chosen[b];
+        int64_t local = plan.chosen[b] - partition->first_block;
+        if (local >= 0 && local < partition->block_count)
+            search->place[own++] = b;
+    }
+    search->on_part = search->blocks < partition->blocks;
+    minibatch_plan_close(&plan);
+    return status;
+}
+
 static status_t search_open(struct search *search, const struct preparation *preparation, int64_t batch)
 {
     const struct customers *customers = search->customers;
-    int64_t blocks = customers->partition.blocks;
-    status_t status = memory_new(&search->potential, blocks, sizeof *search->potential, "swaps");
+    status_t status = choose_blocks(search, batch);
     if (!status)
         status = memory_new(&search->cost, search->k, sizeof *search->cost, "swaps");
     if (!status)
         status = memory_new(&search->removal, search->k, sizeof *search->removal, "swaps");
     if (!status)
         status = memory_new(&search->drawn, search->features, sizeof *search->drawn, "swaps");
-    struct minibatch_plan plan = {0};
-    if (!status)
-        status = minibatch_plan_open(&plan, blocks, SWAP_BATCHES * batch, search->seed);
     status = comm_agree(customers->comm, status);
     if (!status)
         status = panel_open(&search->panel, customers, preparation, 1 + SWAP_VARIANTS, search->k);
-    if (!status) {
-        int64_t count = minibatch_next(&plan);
-        search->on_part = count < blocks;
-        status = panel_add(&search->panel, plan.chosen, count);
-    }
-    minibatch_plan_close(&plan);
+    if (!status)
+        panel_add(&search->panel, search->block, search->blocks);
     return status;
 }
 
 static void search_close(struct search *search)
 {
     panel_close(&search->panel);
+    free(search->block);
+    free(search->place);
     free(search->potential);
     free(search->cost);
     free(search->removal);

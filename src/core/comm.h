@@ -18,7 +18,7 @@ struct comm {
     MPI_Comm handle;
     int rank;
     int size;
-    int64_t bytes_reduced; /* by this rank in sums since the start, for the report under -v */
+    int64_t bytes_reduced; /* by this rank in sums since the start, for measurements */
 };
 
 /* A duplicate of `world` with errors returned, not fatal. Close with comm_close. */

@@ -5,6 +5,7 @@
 
 #include "core/lanes.h"
 #include "core/memory.h"
+#include "kernel/gemm.h"
 
 struct loading {
     const struct preparation *preparation;
@@ -109,6 +110,8 @@ status_t customers_load(struct table *table, const struct preparation *preparati
         status = status_new(EXIT_BAD_USAGE,
                             "LOHKO_VECTORS names vector registers that this machine does not have "
                             "(known: avx512, avx2, plain)");
+    else if (gemm_wish() == GEMM_UNKNOWN)
+        status = status_new(EXIT_BAD_USAGE, "LOHKO_NEAREST is neither tiles nor openblas");
     if (!status)
         status = memory_new(&customers->tiles, blocks * block_floats(customers->features),
                             sizeof *customers->tiles, "the prepared customers");

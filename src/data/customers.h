@@ -55,7 +55,7 @@ void customers_free(struct customers *customers);
 /* Local block `local` of this rank. Local. */
 struct block customers_block(const struct customers *customers, int64_t local);
 
-/* Visits this rank's blocks in order: all, or those among the `count` global numbers in `chosen` (rising).
+/* Visits this rank's blocks: all in order, or those among the `count` global numbers in `chosen` in theirs.
  * Local; a failure is this rank's own and must be voted on. */
 status_t customers_walk(const struct customers *customers, const int64_t *chosen, int64_t count,
                         customers_visitor visit, void *context) __attribute__((warn_unused_result));

@@ -1,8 +1,19 @@
 #include "kernel/gemm.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <cblas.h>
+
+enum gemm_wish gemm_wish(void)
+{
+    const char *wish = getenv("LOHKO_NEAREST");
+    if (!wish)
+        return GEMM_MEASURED;
+    return strcmp(wish, "tiles") == 0      ? GEMM_NEVER
+           : strcmp(wish, "openblas") == 0 ? GEMM_ALWAYS
+                                           : GEMM_UNKNOWN;
+}
 
 const char *gemm_prepare(void)
 {

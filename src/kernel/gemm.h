@@ -21,6 +21,10 @@ void gemm_filter(const struct kernels *kernels, const struct gemm *gemm, const f
                  const uint8_t *list, int count, const struct tile_centroids *centroids,
                  struct tile_found *found);
 
+/* The environment variable LOHKO_NEAREST forces the way to the nearest centroid, for tests. */
+enum gemm_wish { GEMM_MEASURED, GEMM_NEVER /* tiles */, GEMM_ALWAYS /* openblas */, GEMM_UNKNOWN };
+enum gemm_wish gemm_wish(void);
+
 /* The processor that OpenBLAS takes this machine for; its threads are limited to one, for a rank is a core.
  */
 const char *gemm_prepare(void);

@@ -30,6 +30,9 @@ static void set_gap(struct tile_centroids *centroids, double largest_square)
     double of_distance = (d + 8) * 0x1p-48;
     centroids->gap_constant =
         (float)(((roundings + of_distance) * largest_square + (2 * d + 5) * 0x1p-147) * 1.01);
+    /* where scores could overflow, nothing is decided in float */
+    if (!(largest_square < 0x1p120))
+        centroids->gap_constant = INFINITY;
     centroids->gap_square = (float)((0.5 * roundings + of_distance) * 1.02);
 }
 

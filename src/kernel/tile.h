@@ -5,7 +5,8 @@
  * (tile_distance); whatever is faster must give the same answer or ask again.
  *
  * The kernels are one source (tile_simd.c), compiled for each width of vector registers; kernels_choose takes
- * the widest that the machine has. All of them give the same bits. */
+ * the widest that the machine has. What they give in double has the same bits in all of them; what the filter
+ * says is right in all of them. */
 #ifndef LOHKO_KERNEL_TILE_H
 #define LOHKO_KERNEL_TILE_H
 

@@ -1,5 +1,5 @@
 /* The few operations on vector registers that the kernels are written in, for the widest registers that the
- * file is compiled for (CMakeLists.txt compiles tiles_simd.c once for each): 16, 8 or 4 floats, half as many
+ * file is compiled for (CMakeLists.txt compiles tile_simd.c once for each): 16, 8 or 4 floats, half as many
  * doubles. A tile of 16 customers is VECTOR_PARTS such registers.
  *
  * + - * / work on the types as they are. min, max and the selections follow x86: where a NaN takes part, the

@@ -13,15 +13,16 @@
 
 enum { INPUT = 1, START, SEGMENTS, PASSES, ASSIGN, OUTPUT, ARGUMENTS = OUTPUT };
 
-static const char usage[] = "FILE.h5 START.f64 K PASSES anew|program CENTROIDS.f64";
+static const char usage[] = "FILE.h5 START.f64 K PASSES anew|sums|program CENTROIDS.f64";
 
-/* `anew`: every customer is looked at in every pass. `program`: as `lohko fit`
- * makes its passes. */
+/* `program`: as `lohko fit` makes its passes. `anew`: every customer is looked at in every pass, and those who
+ * changed segment are moved in the sums. `sums`: every customer is looked at and added to its segment anew. */
 static status_t choose_assignment(struct panel *panel, const char *assign)
 {
     panel->everyone = strcmp(assign, "anew") == 0;
-    if (!panel->everyone && strcmp(assign, "program") != 0)
-        return status_new(EXIT_BAD_USAGE, "anew or program is expected, not %s", assign);
+    panel->forgetful = strcmp(assign, "sums") == 0;
+    if (!panel->everyone && !panel->forgetful && strcmp(assign, "program") != 0)
+        return status_new(EXIT_BAD_USAGE, "anew, sums or program is expected, not %s", assign);
     return STATUS_OK;
 }
 
@@ -108,7 +109,7 @@ static status_t learn(struct job *job, char *const *arguments)
         status = choose_assignment(&panel, arguments[ASSIGN]);
     status = comm_agree(&job->comm, status);
     if (!status)
-        status = panel_add(&panel, NULL, 0);
+        panel_add(&panel, NULL, 0);
     int64_t before = job->comm.bytes_reduced;
     if (!status)
         status = run_passes(job, &panel, passes, arguments[OUTPUT], seconds);

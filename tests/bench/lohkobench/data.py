@@ -11,7 +11,7 @@ CHUNK = 1 << 17
 
 
 def generate(bench, customers: int, features: int, segments: int, name: str) -> Path:
-    path = DATA / f"{name}.h5"
+    path = DATA / f"{name}-{customers}.h5"  # one that was kept may be of another size
     DATA.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         partial = path.with_suffix(".partial.h5")

@@ -82,7 +82,8 @@ def install(group: str) -> str | None:
                      "--retries", "1", "--requirement", requirements(group)])  # fmt: skip
     if fault is not None:
         shutil.rmtree(place(group), ignore_errors=True)
-        return f"could not be installed: {fault}"
+        print(f"bench: {requirements(group).name}: {fault}", file=sys.stderr, flush=True)
+        return "could not be installed"
     (place(group) / "installed").write_text(fingerprint(group))
     return None
 

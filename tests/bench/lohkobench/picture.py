@@ -7,6 +7,7 @@ from .tables import machine, passes
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = {
     passes.OURS: "#0072B2",
+    passes.SUMS: "#999999",
     passes.PROGRAM: "#56B4E9",
     "scikit-learn": "#E69F00",
     "scikit-learn, elkan": "#F0E442",

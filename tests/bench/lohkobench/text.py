@@ -17,7 +17,8 @@ PASSES_HOW = (
 ROOFLINE = (
     "The limit is the smaller of reading each value once (4 d bytes a customer) and d k multiply-adds a customer, "
     "at the rates of all cores together above. It leaves out that the nearest centroid must be found among the "
-    "scores and that the customer must be added to its segment, which weigh most where d and k are small."
+    "scores, and that customers must be added to their segments: those who changed, or all where sums are made anew. "
+    "Both weigh most where d and k are small."
 )
 
 

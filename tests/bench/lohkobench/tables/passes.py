@@ -19,7 +19,9 @@ SHAPES = [(8, 8, 4_000_000), (16, 8, 3_000_000), (16, 32, 2_000_000), (32, 64, 8
 
 OURS = "lohko"
 BASE = "scikit-learn"
+SUMS = "lohko, sums anew"
 PROGRAM = "lohko, as fit makes them"
+ALL_OURS = (OURS, SUMS, PROGRAM)
 PEERS = {
     BASE: ("pass_sklearn.py", {"intelex": False, "algorithm": "lloyd"}),
     "scikit-learn-intelex": ("pass_sklearn.py", {"intelex": True, "algorithm": "lloyd"}),
@@ -82,7 +84,8 @@ class Shape:
 
 def contestants(shape: Shape) -> dict:
     peers = {name: shape.peer(name, script, settings) for name, (script, settings) in PEERS.items()}
-    return {OURS: shape.ours(OURS, "anew"), **peers, PROGRAM: shape.ours(PROGRAM, "program")}
+    return {OURS: shape.ours(OURS, "anew"), SUMS: shape.ours(SUMS, "sums"), **peers,
+            PROGRAM: shape.ours(PROGRAM, "program")}  # fmt: skip
 
 
 def quality(shape: Shape, name: str) -> dict:
@@ -102,9 +105,9 @@ def compare(shape: Shape, figures: dict, missing: dict) -> dict:
         seconds = [run["pass"] for run in runs]
         entry = times(seconds) | {"rate": shape.customers / statistics.median(seconds)}
         entry |= quality(shape, name)
-        if name not in (OURS, PROGRAM) and ours and entry["equal"]:
+        if name not in ALL_OURS and ours and entry["equal"]:
             entry["ratio"] = ratios(ours, seconds)
-        if name in (OURS, PROGRAM):
+        if name in ALL_OURS:
             entry |= {"first": statistics.median(run["first"] for run in runs), "way": runs[-1]["way"],
                       "looked_at": runs[-1]["looked_at"]}  # fmt: skip
         row["entries"][name] = entry
@@ -112,8 +115,11 @@ def compare(shape: Shape, figures: dict, missing: dict) -> dict:
     if program and ours:
         row["gain"] = ratios([run["pass"] for run in program], ours)
     for name, runs in figures.items():
-        if program and name not in (OURS, PROGRAM) and row["entries"][name]["equal"]:
+        if program and name not in ALL_OURS and row["entries"][name]["equal"]:
             row["entries"][name]["program_ratio"] = ratios([run["pass"] for run in program], [r["pass"] for r in runs])
+        if SUMS in figures and name not in ALL_OURS and row["entries"][name]["equal"]:
+            row["entries"][name]["sums_ratio"] = ratios([run["pass"] for run in figures[SUMS]],
+                                                        [r["pass"] for r in runs])  # fmt: skip
     return row
 
 
@@ -139,7 +145,7 @@ def best_peer(row: dict, with_bounds: bool) -> tuple[str, dict] | None:
     names = [
         name
         for name, entry in row["entries"].items()
-        if entry["equal"] and name not in (OURS, PROGRAM) and (with_bounds or name not in WITH_BOUNDS)
+        if entry["equal"] and name not in ALL_OURS and (with_bounds or name not in WITH_BOUNDS)
     ]
     return min(((name, row["entries"][name]) for name in names), key=lambda item: item[1]["median"], default=None)
 
@@ -162,8 +168,9 @@ def full_rows(figures: dict) -> list[list[str]]:
         best_ratio = best[1].get("ratio") if best and ours_equal else None
         rows.append([
             f"{row['features']}, {row['k']}", f"{row['customers'] / 1e6:g} M",
-            *(rate_cell(row, name) for name in (OURS, BASE, "scikit-learn-intelex", "faiss")),
+            *(rate_cell(row, name) for name in (OURS, SUMS, BASE, "scikit-learn-intelex", "faiss")),
             text.against(base, 5), text.against(best_ratio, 2) + (f" {best[0]}" if best_ratio else ""),
+            text.against(best[1].get("sums_ratio") if best and ours_equal else None, 2),
             entries.get(OURS, {}).get("way", ""),
         ])  # fmt: skip
     return rows
@@ -186,12 +193,12 @@ def roofline_rows(figures: dict, limit: dict) -> list[list[str]]:
     rows = []
     for row in figures["rows"]:
         most = machine.customers_per_second(limit, row["features"], row["k"])
-        ours = row["entries"].get(OURS)
-        share = ours["rate"] / most["rate"] if ours else None
-        rows.append([
-            f"{row['features']}, {row['k']}", text.millions(most["rate"]), most["binds"],
-            text.millions(ours["rate"]) if ours else "absent", text.share_against(share, 0.6),
-        ])  # fmt: skip
+        cells = []
+        for name in (OURS, SUMS):
+            ours = row["entries"].get(name)
+            share = ours["rate"] / most["rate"] if ours else None
+            cells += [text.millions(ours["rate"]) if ours else "absent", text.share_against(share, 0.6)]
+        rows.append([f"{row['features']}, {row['k']}", text.millions(most["rate"]), most["binds"], *cells])  # fmt: skip
     return rows
 
 
@@ -221,10 +228,13 @@ def report(figures: dict, results: dict) -> list[str]:
     lines = ["## One full pass", "", *text.wrap(
         "Assign every customer to the nearest centroid and move the centroids, customers in memory. Millions of "
         f"customers a second, mean over {passes} passes; median of the rounds ({rounds}). Here lohko assigns every "
-        "customer anew in every pass, as the peers do, tile by tile in vector registers or by matrix products of "
-        "OpenBLAS, whichever its first block shows to be faster."),
-        "", *text.table(["d, k", "customers", OURS, BASE, "scikit-learn-intelex", "faiss",
-                         "against scikit-learn (target 5)", "against the best (target 2)", "lohko's way"],
+        "customer anew in every pass, tile by tile in vector registers or by matrix products of OpenBLAS, whichever its "
+        "first block shows to be faster. Its sums are exact, so it brings them up to date by the customers who changed "
+        "segment: the same centroids as adding everyone up again, which floating-point sums would not give. The "
+        "column *sums anew* does add everyone up in every pass, as the peers do."),
+        "", *text.table(["d, k", "customers", OURS, SUMS, BASE, "scikit-learn-intelex", "faiss",
+                         "lohko against scikit-learn (target 5)", "against the best (target 2)",
+                         "sums anew against the best", "lohko's way"],
                         full_rows(figures)),
         "", *text.wrap(text.PASSES_HOW.format(short=SHORT, long=SHORT + passes, tolerance=TOLERANCE)), "",
         *text.wrap(f"Largest spread of one contestant's rounds (slowest over fastest): {spread(figures):.2f}."), "",
@@ -241,7 +251,8 @@ def report(figures: dict, results: dict) -> list[str]:
     limit = machine.limits(results)
     if limit:
         lines += ["", "### Against the machine", "", *text.wrap(text.ROOFLINE), "", *text.table(
-            ["d, k", "limit, M/s", "what binds", "lohko, M/s", "share of the limit (target 60 %)"],
+            ["d, k", "limit, M/s", "what binds", "lohko, M/s", "share of the limit (target 60 %)", "sums anew, M/s",
+             "share of the limit"],
             roofline_rows(figures, limit))]  # fmt: skip
     return lines
 
