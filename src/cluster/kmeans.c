@@ -43,10 +43,11 @@ static status_t advance(struct polish *polish, int64_t m)
     struct model *model = &polish->panel->model[m];
     int64_t features = polish->panel->customers->features;
     double bound = polish->settings->tolerance * polish->panel->customers->mean_variance;
-    if (has_empty(model)) {
+    if (has_empty(model) && polish->moves[m] < MOST_PASSES) {
         int64_t refilled = 0;
         memcpy(polish->before, model->centroid, (size_t)(model->k * features) * sizeof *polish->before);
         panel_move(polish->panel, model);
+        polish->moves[m]++;
         polish->stage[m] = polish->settings->polish ? MOVING : MEASURING;
         status_t status = refill_empty(polish->panel, m, polish->before, &refilled);
         polish->refills += refilled;

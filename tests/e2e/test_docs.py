@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT, blobs, lohko, write_matrix
 
-DOCUMENTS = [path for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))] if path.exists()]
+DOCUMENTS = [path for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))] if path.exists()]
 INPUTS = sorted(ROOT.glob("inputs/*.yaml"))
 
 

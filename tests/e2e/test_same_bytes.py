@@ -99,23 +99,28 @@ def flags() -> set[str]:
     return set(re.search(r"^flags\s*:(.*)$", told, re.MULTILINE)[1].split()) if "\nflags" in told else set()
 
 
-def computed(monkeypatch, vectors, core):
+WAYS = {"openblas": "OpenBLAS", "tiles": "vector registers"}
+
+
+def computed(monkeypatch, vectors, core, way):
     """From here on lohko runs with these; the test is skipped where the machine lacks what they need."""
     if not VECTORS[vectors] | CORES[core] <= flags():
         pytest.skip(f"this machine has no {vectors} registers, or cannot run as {core}")
     monkeypatch.setitem(ENVIRONMENT, "LOHKO_VECTORS", vectors)
     monkeypatch.setitem(ENVIRONMENT, "OPENBLAS_CORETYPE", core)
+    monkeypatch.setitem(ENVIRONMENT, "LOHKO_NEAREST", way)
 
 
-@pytest.mark.parametrize("ranks", [None, 3])
+@pytest.mark.parametrize("way,ranks", [("openblas", None), ("tiles", 3)])
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("vectors", VECTORS)
-def test_any_processor(tmp_path, customers, alone, monkeypatch, vectors, core, ranks):
-    computed(monkeypatch, vectors, core)
+def test_any_processor(tmp_path, customers, alone, monkeypatch, vectors, core, way, ranks):
+    computed(monkeypatch, vectors, core, way)
     found = fit(tmp_path, customers, ranks=ranks, options=["-v"], **SETTINGS)
     assert differing(found.data, alone.data) == []
     told = TOLD.findall(found.stderr)
-    assert [words[1:] for words in told] == [(vectors, {"avx512": "16", "avx2": "8", "plain": "4"}[vectors], core)]
+    lanes = {"avx512": "16", "avx2": "8", "plain": "4"}[vectors]
+    assert told == [(WAYS[way], vectors, lanes, core)]
 
 
 @pytest.mark.parametrize("step", [1, 0.1])
@@ -129,31 +134,33 @@ def test_any_processor_where_many_are_tied(tmp_path, monkeypatch, step):
         if not VECTORS[vectors] | CORES[core] <= flags():
             continue
         with monkeypatch.context() as patched:
-            computed(patched, vectors, core)
+            computed(patched, vectors, core, ["openblas", "tiles"][i % 2])
             found = fit(tmp_path / f"{vectors}-{core}", path, ranks=[None, 2][i % 2], **settings)
         assert differing(found.data, expected.data) == [], (vectors, core)
 
 
 def test_matrix_products_find_the_same(tmp_path, monkeypatch):
-    """Many features and segments, where OpenBLAS is faster than narrow registers; which of both it is, is not seen."""
+    """Many features and segments, where matrix products come in parts."""
     path = tmp_path / "wide.h5"
     sizes = ["--customers", 8000, "--features", 64, "--segments", 30]
     done = lohko("generate", *sizes, "--separation", 0.5, "--output", path)
     assert done.returncode == 0, done.stderr
     settings = {"segments__k": 200, "kmeans__batch": 2048, "kmeans__restarts": 1, "kmeans__polish": False}
     expected = fit(tmp_path / "alone", path, **settings)
-    ways = set()
     for i, (vectors, core) in enumerate(itertools.product(VECTORS, CORES)):
         if not VECTORS[vectors] | CORES[core] <= flags():
             continue
         with monkeypatch.context() as patched:
-            computed(patched, vectors, core)
+            computed(patched, vectors, core, "openblas")
             ranks = [None, 2, 5][i % 3]
-            found = fit(tmp_path / f"{vectors}-{core}", path, ranks=ranks, options=["-v"], timeout=180, **settings)
+            found = fit(tmp_path / f"{vectors}-{core}", path, ranks=ranks, timeout=180, **settings)
         assert differing(found.data, expected.data) == [], (vectors, core, ranks)
-        ways.add(TOLD.search(found.stderr)[1])
-    if "OpenBLAS" not in ways:
-        pytest.skip("OpenBLAS was never the faster way on this machine: nothing was compared with it")
+
+
+def test_unknown_ways_are_refused(tmp_path, customers, monkeypatch):
+    monkeypatch.setitem(ENVIRONMENT, "LOHKO_NEAREST", "blas")
+    done = lohko("fit", write_config(tmp_path, customers, **SETTINGS), "-q")
+    assert done.returncode == 64 and "LOHKO_NEAREST" in done.stderr
 
 
 @pytest.mark.parametrize("ranks", [None, 3])
