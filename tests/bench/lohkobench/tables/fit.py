@@ -35,9 +35,8 @@ def settings_of(threads: int, quick: bool) -> dict:
         OURS: [{"restarts": count} for count in (1, 2, 4, 8, 16)],
         "MiniBatchKMeans": [{"method": "MiniBatchKMeans", "batch": batch, "inits": inits}
                             for batch in (1024 * threads, 65536) for inits in (1, 3, 10)],
-        "Spark ML": [{"iterations": count} for count in (5, 20)],
-        "Heat": [{"method": "BatchParallelKMeans", "start": "k-means++", "iterations": 30},
-                 {"method": "KMeans", "start": "random", "iterations": 30}],
+        "Spark ML": [{"iterations": 20}],
+        "Heat": [{"method": "BatchParallelKMeans", "start": "k-means++", "iterations": 30}],
     }  # fmt: skip
     return {name: settings[-1:] for name, settings in found.items()} if quick else found
 
@@ -89,7 +88,7 @@ class Field:
         return self.ours(setting, seed) if name == OURS else self.peer(name, setting, [seed], labels=True)[0]
 
     def trials(self, name: str, setting: dict) -> list[dict]:
-        seeds = FEW_SEEDS if name == "Heat" or self.bench.quick else SEEDS
+        seeds = FEW_SEEDS if name in ("Heat", "Spark ML") or self.bench.quick else SEEDS
         if name == OURS:
             return [self.ours(setting, seed) for seed in seeds]
         return self.peer(name, setting, seeds, labels=False)

@@ -11,7 +11,7 @@ from ..contest import in_turn, ratios, remove, say, times
 from ..places import DATA
 
 GROUPS = ()
-CUSTOMERS, FEATURES, K, RESTARTS = 10_000_000, 16, 8, 8
+CUSTOMERS, FEATURES, K, RESTARTS = 4_000_000, 16, 8, 8
 MOST_ROUNDS = 2  # the peers take minutes
 WORSE = 1e-3  # by so much lohko's inertia may be above a peer's where times are compared
 
