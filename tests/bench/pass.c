@@ -15,8 +15,9 @@ enum { INPUT = 1, START, SEGMENTS, PASSES, ASSIGN, OUTPUT, ARGUMENTS = OUTPUT };
 
 static const char usage[] = "FILE.h5 START.f64 K PASSES anew|sums|program CENTROIDS.f64";
 
-/* `program`: as `lohko fit` makes its passes. `anew`: every customer is looked at in every pass, and those who
- * changed segment are moved in the sums. `sums`: every customer is looked at and added to its segment anew. */
+/* `program`: as `lohko fit` makes its passes. `anew`: every customer is looked at in every pass, and those
+ * who changed segment are moved in the sums. `sums`: every customer is looked at and added to its segment
+ * anew. */
 static status_t choose_assignment(struct panel *panel, const char *assign)
 {
     panel->everyone = strcmp(assign, "anew") == 0;
