@@ -155,7 +155,8 @@ def test_quiet_and_verbose(results, tmp_path):
     verbose = lohko("fit", results.config, "-v", f"--output.directory={tmp_path / 'verbose'}")
     assert verbose.returncode == 0 and verbose.stdout.count("\n") == results.stdout.count("\n")
     summary = json.loads((tmp_path / "verbose" / "summary.json").read_text())
-    rows = {line[:28].strip(): float(line[28:38]) for line in verbose.stderr.splitlines() if line.count("%") == 1}
+    table = [line for line in verbose.stderr.splitlines() if not line.startswith("lohko: ") and line.count("%") == 1]
+    rows = {line[:28].strip(): float(line[28:38]) for line in table}
     assert set(summary["job"]["phase_seconds"]) <= set(rows)
     assert sum(rows.values()) <= summary["job"]["seconds"] + 2
 
@@ -180,8 +181,8 @@ def on_a_terminal(*arguments, ranks=None) -> str:
 
 
 def test_a_terminal_shows_a_progress_line(tmp_path):
-    path = write_matrix(tmp_path / "in.h5", blobs(60_000, 8, 8, 3, spread=2))
-    config = write_config(tmp_path, path, segments__k=12, kmeans__batch=2048)
+    path = write_matrix(tmp_path / "in.h5", blobs(100_000, 12, 8, 3, spread=4))
+    config = write_config(tmp_path, path, segments__k=24, kmeans__batch=2048, kmeans__tolerance=0)
     shown = on_a_terminal("fit", config)
     drawn = re.findall(r"\r([^\r\n\033]+)\033\[K", shown)
     assert any(line.startswith("mini-batches") for line in drawn), shown
@@ -189,7 +190,7 @@ def test_a_terminal_shows_a_progress_line(tmp_path):
     assert re.search(r"inertia [\d.]+ per customer", shown)
     # The line is cleared before the table, which stands alone.
     end = shown[shown.rindex("\033[K") :]
-    assert "12 segments" in end and "\r\033" not in end
+    assert "24 segments" in end and "\r\033" not in end
     assert "\r\033" not in on_a_terminal("fit", config, "-q").replace("\r\n", "\n")
 
 
