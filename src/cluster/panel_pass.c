@@ -34,10 +34,10 @@ static int tiles_of(const struct block *block)
     return (block->rows + TILE_ROWS - 1) / TILE_ROWS;
 }
 
-/* Where a whole block is looked at, so is the next one, presumably. */
-static bool is_whole(const struct pass *pass)
+/* Where most of a block is looked at, so is most of the next one, presumably. */
+static bool is_most(const struct pass *pass)
 {
-    return pass->count == tiles_of(pass->block);
+    return 4 * pass->count >= 3 * tiles_of(pass->block);
 }
 
 static void filter(struct pass *pass, const struct tile_centroids *centroids, enum panel_way way)
@@ -49,7 +49,7 @@ static void filter(struct pass *pass, const struct tile_centroids *centroids, en
                     pass->found);
     else
         kernels->filter(pass->block->tiles, pass->list, pass->count, centroids,
-                        is_whole(pass) ? pass->block->ahead : NULL, pass->found);
+                        is_most(pass) ? pass->block->ahead : NULL, pass->found);
 }
 
 static double best_seconds(struct pass *pass, const struct tile_centroids *centroids, enum panel_way way)

@@ -57,7 +57,7 @@ def describe_machine(cores: list[int]) -> dict:
     release = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     return {
         "processor": processor(), "cores": os.cpu_count(), "used": len(cores), "memory": memory,
-        "system": f"{release}, Linux {platform.release()}",
+        "system": f"{release}, Linux {'.'.join(platform.release().split('.')[:2])}",
         "compiler": first_line(["cc", "--version"]), "mpi": first_line(["mpirun", "--version"]),
     }  # fmt: skip
 
