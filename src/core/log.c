@@ -145,6 +145,8 @@ static void compose(const struct log *log, const struct log_progress *progress, 
         append(line, size, " of at most %" PRId64, progress->steps);
     if (progress->inertia > 0)
         append(line, size, " · inertia %.6g per customer", progress->inertia);
+    if (progress->clusters > 0)
+        append(line, size, " · %" PRId64 " clusters left", progress->clusters);
     double seconds = now() - log->phase_begun;
     if (progress->customers > 0 && seconds > 0) {
         char rate[32];

@@ -37,6 +37,7 @@ struct log_progress {
     double fraction;   /* of the phase that is done, for the time left */
     double inertia;    /* per customer, in prepared units */
     int64_t customers; /* seen in this phase */
+    int64_t clusters;  /* left to merge */
 };
 
 void log_open(struct log *log, int rank, enum log_level level);

@@ -16,7 +16,8 @@ enum random_purpose {
     RANDOM_GENERATE_VALUE = 7,
     RANDOM_GENERATE_MISSING = 8,
     RANDOM_SWAP = 9,
-    RANDOM_REPLICATE = 10
+    RANDOM_REPLICATE = 10,
+    RANDOM_LEAVES = 11
 };
 
 struct random_words {

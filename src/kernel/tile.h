@@ -64,6 +64,9 @@ struct tile_two {
     double second_distance[KERNEL_LANES];
 };
 
+struct near_tree;
+struct near_queries;
+
 struct kernels {
     const char *name; /* of the vector registers: avx512, avx2, plain */
     int lanes;        /* floats in one of them */
@@ -95,6 +98,10 @@ struct kernels {
      * of the random numbers. */
     void (*weights)(uint64_t seed, uint32_t purpose, int64_t replicate, int64_t row,
                     float weight[KERNEL_LANES]);
+
+    /* All places that may be within the limits of the queries, told one by one (near.h). */
+    void (*near)(const struct near_tree *tree, struct near_queries *queries,
+                 void (*found)(void *context, int lane, int64_t place), void *context);
 };
 
 /* The kernels for the widest registers that this machine has, or those that the environment variable

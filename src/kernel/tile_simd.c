@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernel/near.h"
 #include "kernel/vector.h"
 #include "kernel/weights.h"
 
@@ -425,11 +426,14 @@ static void weights(uint64_t seed, uint32_t purpose, int64_t replicate, int64_t 
     }
 }
 
-#define NAMED(name) NAMED_AGAIN(name)
-#define NAMED_AGAIN(name) kernels_##name
+#define JOINED(stem, name) JOINED_AGAIN(stem, name)
+#define JOINED_AGAIN(stem, name) stem##name
+#define NAMED(name) JOINED(kernels_, name)
 #define TEXT_OF(name) TEXT_OF_AGAIN(name)
 #define TEXT_OF_AGAIN(name) #name
 
+void JOINED(near_, VECTOR_NAME)(const struct near_tree *tree, struct near_queries *queries, near_found found,
+                                void *context); /* near_simd.c */
 extern const struct kernels NAMED(VECTOR_NAME);
 const struct kernels NAMED(VECTOR_NAME) = {.name = TEXT_OF(VECTOR_NAME),
                                            .lanes = VECTOR_LANES,
@@ -439,4 +443,5 @@ const struct kernels NAMED(VECTOR_NAME) = {.name = TEXT_OF(VECTOR_NAME),
                                            .finish = finish,
                                            .two = two,
                                            .move = move,
-                                           .weights = weights};
+                                           .weights = weights,
+                                           .near = JOINED(near_, VECTOR_NAME)};

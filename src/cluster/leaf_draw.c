@@ -1,0 +1,147 @@
+#include "cluster/leaf_draw.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/random.h"
+
+enum { SPARE = 2 /* times as many as wanted are offered, since some will be alike */ };
+
+struct offer {
+    double priority;
+    int64_t row;
+    int64_t index; /* among this rank's rows; then among all offers */
+};
+
+static int by_priority(const void *a, const void *b)
+{
+    const struct offer *x = a;
+    const struct offer *y = b;
+    if (x->priority != y->priority)
+        return x->priority > y->priority ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static double priority_of(const struct leaf_draw *draw, double square, int64_t row)
+{
+    double uniform = 1.0 - random_uniform(draw->seed, RANDOM_LEAVES, row, draw->round); /* in (0, 1] */
+    return (isfinite(square) ? square : 1.0) / uniform;
+}
+
+/* This rank's best offers, in order; *count of them. */
+static status_t make_offers(const struct leaf_draw *draw, const struct leaf_rows *rows, const int64_t *row,
+                            struct offer **offers, int64_t *count)
+{
+    status_t status = memory_new(offers, rows->count, sizeof **offers, "centroids to draw");
+    *count = 0;
+    for (int64_t i = 0; !status && i < rows->count; i++) {
+        if (rows->square[i] > 0.0)
+            (*offers)[(*count)++] = (struct offer){priority_of(draw, rows->square[i], row[i]), row[i], i};
+    }
+    if (!status && *count > 1)
+        qsort(*offers, (size_t)*count, sizeof **offers, by_priority);
+    *count = *count < SPARE * draw->wanted ? *count : SPARE * draw->wanted;
+    return status;
+}
+
+/* All ranks' offers in order, and their values. */
+static status_t share_offers(const struct leaf_draw *draw, const struct leaf_rows *rows,
+                             const struct offer *mine, int64_t count, struct offer **offers, float **values,
+                             int64_t *total)
+{
+    int64_t size = draw->features * (int64_t)sizeof(float);
+    float *own = NULL;
+    int64_t bytes = 0;
+    status_t status =
+        comm_agree(draw->comm, memory_new(&own, count * draw->features, sizeof *own, "centroids to draw"));
+    for (int64_t i = 0; !status && i < count; i++)
+        memcpy(own + i * draw->features, rows->value + mine[i].index * draw->features, (size_t)size);
+    if (!status)
+        status = comm_gather_all(draw->comm, mine, count * (int64_t)sizeof *mine, (void **)offers, &bytes);
+    *total = bytes / (int64_t)sizeof **offers;
+    if (!status)
+        status = comm_gather_all(draw->comm, own, count * size, (void **)values, &bytes);
+    for (int64_t i = 0; !status && i < *total; i++)
+        (*offers)[i].index = i;
+    if (!status && *total > 1)
+        qsort(*offers, (size_t)*total, sizeof **offers, by_priority);
+    free(own);
+    return status;
+}
+
+static uint64_t hash_of(const float *value, int64_t features)
+{
+    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15);
+    for (int64_t f = 0; f < features; f++) {
+        float same = value[f] + 0.0F; /* zero has one sign */
+        uint32_t bits = 0;
+        memcpy(&bits, &same, sizeof bits);
+        hash = (hash ^ bits) * UINT64_C(0xBF58476D1CE4E5B9);
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+static bool are_alike(const float *a, const float *b, int64_t features)
+{
+    for (int64_t f = 0; f < features; f++) {
+        if (a[f] != b[f])
+            return false;
+    }
+    return true;
+}
+
+/* Takes offers in order into draw->value, but for those at a place that has been taken. */
+static status_t take_offers(struct leaf_draw *draw, const struct offer *offers, const float *values,
+                            int64_t total)
+{
+    int64_t d = draw->features;
+    uint64_t mask = 1;
+    int64_t *taken = NULL; /* open table of 1 + place in draw->value */
+    while (mask < 2 * (uint64_t)draw->wanted)
+        mask = 2 * mask + 1;
+    status_t status = memory_new(&taken, (int64_t)mask + 1, sizeof *taken, "centroids to draw");
+    if (!status)
+        status = memory_new(&draw->value, draw->wanted * d, sizeof *draw->value, "centroids to draw");
+    for (int64_t i = 0; !status && i < total && draw->count < draw->wanted; i++) {
+        const float *value = values + offers[i].index * d;
+        uint64_t at = hash_of(value, d) & mask;
+        while (taken[at] != 0 && !are_alike(value, draw->value + (taken[at] - 1) * d, d))
+            at = (at + 1) & mask;
+        if (taken[at] != 0)
+            continue;
+        memcpy(draw->value + draw->count * d, value, (size_t)d * sizeof *value);
+        taken[at] = ++draw->count;
+    }
+    free(taken);
+    return status;
+}
+
+status_t leaf_draw_open(struct leaf_draw *draw, const struct leaf_rows *rows, const int64_t *row)
+{
+    struct offer *mine = NULL;
+    struct offer *offers = NULL;
+    float *values = NULL;
+    int64_t count = 0;
+    int64_t total = 0;
+    draw->count = 0;
+    draw->value = NULL;
+    status_t status = comm_agree(draw->comm, make_offers(draw, rows, row, &mine, &count));
+    if (!status)
+        status = share_offers(draw, rows, mine, count, &offers, &values, &total);
+    if (!status)
+        status = comm_agree(draw->comm, take_offers(draw, offers, values, total));
+    free(mine);
+    free(offers);
+    free(values);
+    return status;
+}
+
+void leaf_draw_close(struct leaf_draw *draw)
+{
+    free(draw->value);
+    draw->value = NULL;
+}

@@ -1,0 +1,60 @@
+/* Exact agglomerative clustering of points by the four reducible linkages. Distances are Euclidean, heights
+ * those of scipy.cluster.hierarchy.linkage.
+ *
+ * Each function finds the count - 1 merges of `points`, in an order in which no cluster is used before it is
+ * made, alike on every rank and for any number of ranks. The points are consumed: their arrays hold nothing
+ * of use afterwards. Collective over points->comm. */
+#ifndef LOHKO_CLUSTER_LINKAGE_H
+#define LOHKO_CLUSTER_LINKAGE_H
+
+#include <stdint.h>
+
+#include "core/comm.h"
+#include "core/log.h"
+#include "core/node.h"
+#include "core/status.h"
+
+enum linkage { LINKAGE_WARD, LINKAGE_AVERAGE, LINKAGE_COMPLETE, LINKAGE_SINGLE };
+
+/* No two are alike. A point stands for `size` customers at one place; sum / size is that place, exactly. */
+struct points {
+    struct comm *comm;
+    struct log *log;
+    struct node *node; /* whose memory the arrays are in: one copy for all its ranks */
+    int64_t count;     /* below 2^31 */
+    int64_t features;
+    double *sum;   /* count x features: prepared values; sums of any subset are exact */
+    int64_t *size; /* count */
+};
+
+/* Joins the cluster that holds point `first` with the one that holds `second`; first < second, each the
+ * lowest point of its cluster. */
+struct merge {
+    double height;
+    int32_t first;
+    int32_t second;
+};
+
+/* What it cost. */
+struct linkage_work {
+    int64_t rounds;
+    int64_t searches; /* nearest neighbours looked for among all clusters */
+    int64_t pairs;    /* distances looked at, most of them in float */
+    int64_t exact;    /* of them, those evaluated in double */
+};
+
+/* `merge`: points->count - 1, this rank's. */
+status_t linkage_ward(struct points *points, struct merge *merge, struct linkage_work *work)
+    __attribute__((warn_unused_result));
+/* LINKAGE_AVERAGE or LINKAGE_COMPLETE, by the matrix of distances, whose rows are cut over the ranks. */
+status_t linkage_matrix(struct points *points, enum linkage linkage, struct merge *merge,
+                        struct linkage_work *work) __attribute__((warn_unused_result));
+status_t linkage_single(struct points *points, struct merge *merge, struct linkage_work *work)
+    __attribute__((warn_unused_result));
+
+/* Bytes that linkage_matrix takes on the rank with the most rows. Local. */
+double linkage_matrix_bytes(int64_t count, int ranks);
+/* Bytes that the others take: on a node, for all its ranks. Local. */
+double linkage_points_bytes(int64_t count, int64_t features);
+
+#endif

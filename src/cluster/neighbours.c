@@ -1,0 +1,492 @@
+#include "cluster/neighbours.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/lanes.h"
+#include "core/memory.h"
+#include "kernel/axes.h"
+
+enum {
+    SAMPLE = 20000,      /* points that the axes are found from */
+    SPLIT_SAMPLE = 512,  /* places that show which way a part is widest */
+    MOST_FEATURES = 256, /* that turning the axes is worth its cost for */
+    PARTS_A_RANK = 4
+};
+
+void neighbours_share(const struct neighbours *all, int64_t count, int64_t *begin, int64_t *end)
+{
+    const struct comm *node = &all->node->comm;
+    *begin = count / node->size * node->rank + count % node->size * node->rank / node->size;
+    *end = count / node->size * (node->rank + 1) + count % node->size * (node->rank + 1) / node->size;
+}
+
+/* ---- distance ---- */
+
+LANES_VERSIONS static double squared_distance(const double *a, double size_a, const double *b, double size_b,
+                                              int64_t width)
+{
+    lanes total = {0};
+    for (int64_t f = 0; f < width; f += LANES) {
+        lanes apart = lanes_of(a + f) / size_a - lanes_of(b + f) / size_b;
+        total += apart * apart;
+    }
+    return ((total[0] + total[1]) + (total[2] + total[3])) + ((total[4] + total[5]) + (total[6] + total[7]));
+}
+
+double neighbours_square(struct neighbours *all, int64_t a, int64_t b)
+{
+    double size_a = (double)all->cluster[a].size;
+    double size_b = (double)all->cluster[b].size;
+    all->work.exact++;
+    return squared_distance(all->sum + a * all->width, size_a, all->sum + b * all->width, size_b,
+                            all->width) *
+           (2.0 * size_a * size_b / (size_a + size_b));
+}
+
+double neighbours_distance(struct neighbours *all, int64_t slot, const double *customer)
+{
+    all->work.exact++;
+    return squared_distance(all->sum + slot * all->width, (double)all->cluster[slot].size, customer, 1.0,
+                            all->width);
+}
+
+/* A hash of a pair (the finaliser of splitmix64): ties are broken as if at random, so that on a grid many
+ * pairs are each other's nearest and not only those at its corner. */
+uint64_t neighbours_tie(int32_t a, int32_t b)
+{
+    uint64_t mixed = a < b ? (uint64_t)a << 32 | (uint32_t)b : (uint64_t)b << 32 | (uint32_t)a;
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
+    return mixed ^ mixed >> 31;
+}
+
+bool neighbours_nearer(const struct neighbours *all, int64_t slot, double square_a, int64_t a,
+                       double square_b, int64_t b)
+{
+    if (square_a != square_b)
+        return square_a < square_b;
+    int32_t first = all->cluster[slot].first;
+    /* the hash is a bijection, so different pairs differ */
+    return neighbours_tie(first, all->cluster[a].first) < neighbours_tie(first, all->cluster[b].first);
+}
+
+void neighbours_lower(struct neighbours *all, int32_t set, double square)
+{
+    double there;
+    __atomic_load(&all->within[set], &there, __ATOMIC_RELAXED);
+    while (square < there && !__atomic_compare_exchange(&all->within[set], &there, &square, true,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+}
+
+/* ---- places ---- */
+
+void neighbours_put(struct neighbours *all, int64_t slot, bool active)
+{
+    int64_t d = all->features;
+    float *row = all->row + slot * (d + NEAR_CONSTANTS);
+    const double *sum = all->sum + slot * all->width;
+    double size = (double)all->cluster[slot].size;
+    double square = 0.0;
+    double half_square = 0.0;
+    for (int64_t g = 0; g < d; g++) {
+        double at = 0.0;
+        for (int64_t f = 0; all->rotation && f < d; f++)
+            at += all->rotation[g * d + f] * (sum[f] / size - all->mean[f]);
+        if (!all->rotation)
+            at = sum[g] / size - all->mean[g];
+        row[g] = (float)at;
+        square += at * at;
+        half_square += g < all->tree.half ? at * at : 0.0;
+    }
+    row[d + NEAR_SQUARE] = active ? near_shrink(square, d) : (float)INFINITY;
+    row[d + NEAR_HALF_SQUARE] = active ? near_shrink(half_square, d) : (float)INFINITY;
+    row[d + NEAR_WEIGHT] = (float)(0.5 / size);
+}
+
+/* Mean and principal axes of some of the points: the first coordinates then tell most. Any axes would do. */
+static status_t find_axes(struct neighbours *all, const struct points *points)
+{
+    int64_t d = all->features;
+    int64_t step = points->count / SAMPLE + 1;
+    int64_t seen = 0;
+    double *work = NULL;
+    status_t status = memory_new(&all->mean, d, sizeof *all->mean, "the mean");
+    if (!status && d > 1 && d <= MOST_FEATURES)
+        status = memory_new(&all->rotation, d * d, sizeof *all->rotation, "the axes");
+    if (!status)
+        status = memory_new(&work, 4 * d, sizeof *work, "the axes");
+    for (int64_t i = 0; !status && i < points->count; i += step, seen++) {
+        for (int64_t f = 0; f < d; f++)
+            all->mean[f] += points->sum[i * d + f] / (double)points->size[i];
+    }
+    for (int64_t f = 0; !status && f < d; f++)
+        all->mean[f] /= (double)seen;
+    for (int64_t i = 0; !status && all->rotation && i < points->count; i += step) {
+        for (int64_t f = 0; f < d; f++)
+            work[f] = points->sum[i * d + f] / (double)points->size[i] - all->mean[f];
+        for (int64_t f = 0; f < d; f++)
+            for (int64_t g = 0; g < d; g++)
+                all->rotation[f * d + g] += work[f] * work[g];
+    }
+    bool found = !status && all->rotation && axes_of(d, all->rotation, work);
+    free(work);
+    status = comm_agree(all->comm, status);
+    if (!status)
+        status = comm_broadcast(all->comm, &found, sizeof found);
+    if (!status && !found) {
+        free(all->rotation);
+        all->rotation = NULL;
+    }
+    if (!status && found)
+        status = comm_broadcast(all->comm, all->rotation, d * d * (int64_t)sizeof *all->rotation);
+    if (!status)
+        status = comm_broadcast(all->comm, all->mean, d * (int64_t)sizeof *all->mean);
+    return status;
+}
+
+/* ---- order: parts are halved along the axis in which they are widest, down to cells ---- */
+
+struct part {
+    int64_t begin;
+    int64_t count;
+};
+
+/* The first half holds as many whole cells as a subtree of the boxes does. */
+static int64_t half_of(int64_t count)
+{
+    int64_t half = NEAR_CELL;
+    while (2 * half < count)
+        half *= 2;
+    return half;
+}
+
+static int64_t widest_axis(const struct neighbours *all, struct part part)
+{
+    int64_t d = all->features;
+    int64_t step = part.count / SPLIT_SAMPLE + 1;
+    int64_t widest = 0;
+    double most = -1.0;
+    for (int64_t f = 0; f < d; f++) {
+        double sum = 0.0;
+        double squares = 0.0;
+        double seen = 0.0;
+        for (int64_t i = part.begin; i < part.begin + part.count; i += step) {
+            double at = (double)all->row[all->order[i] * (d + NEAR_CONSTANTS) + f];
+            sum += at;
+            squares += at * at;
+            seen += 1.0;
+        }
+        double spread = squares - sum * sum / seen;
+        if (spread > most) {
+            most = spread;
+            widest = f;
+        }
+    }
+    return widest;
+}
+
+/* Puts the part's lowest half_of keys first (Hoare's selection). */
+static void halve(struct neighbours *all, struct part part)
+{
+    int64_t axis = widest_axis(all, part);
+    int32_t *order = all->order;
+    int64_t left = part.begin;
+    int64_t right = part.begin + part.count - 1;
+    int64_t wanted = part.begin + half_of(part.count);
+    for (int64_t i = left; i <= right; i++)
+        all->key[order[i]] = all->row[order[i] * (all->features + NEAR_CONSTANTS) + axis];
+    while (left < right) {
+        float pivot = all->key[order[left + (right - left) / 2]];
+        int64_t i = left;
+        int64_t j = right;
+        while (i <= j) {
+            while (all->key[order[i]] < pivot)
+                i++;
+            while (all->key[order[j]] > pivot)
+                j--;
+            if (i <= j) {
+                int32_t kept = order[i];
+                order[i++] = order[j];
+                order[j--] = kept;
+            }
+        }
+        if (wanted <= j)
+            right = j;
+        else if (wanted >= i)
+            left = i;
+        else
+            return;
+    }
+}
+
+static void arrange(struct neighbours *all, struct part part)
+{
+    while (part.count > NEAR_CELL) {
+        int64_t half = half_of(part.count);
+        halve(all, part);
+        arrange(all, (struct part){part.begin, half});
+        part = (struct part){part.begin + half, part.count - half};
+    }
+}
+
+/* Where parts are cut does not depend on what is in them, so ranks can halve them side by side. */
+static status_t arrange_together(struct neighbours *all, int64_t count)
+{
+    const struct comm *node = &all->node->comm;
+    struct part *part = NULL;
+    int64_t parts = 1;
+    status_t status =
+        memory_new(&part, 2 * (int64_t)PARTS_A_RANK * node->size, sizeof *part, "parts of the customers");
+    status = comm_agree(&all->node->comm, status);
+    if (!status)
+        part[0] = (struct part){0, count};
+    while (!status && node->size > 1 && parts < (int64_t)PARTS_A_RANK * node->size &&
+           parts < count / NEAR_CELL) {
+        int64_t had = parts;
+        for (int64_t p = 0; p < had; p++) {
+            if (part[p].count <= NEAR_CELL)
+                continue;
+            int64_t half = half_of(part[p].count);
+            if (p % node->size == node->rank)
+                halve(all, part[p]);
+            part[parts++] = (struct part){part[p].begin + half, part[p].count - half};
+            part[p].count = half;
+        }
+        status = node_fence(all->node);
+    }
+    for (int64_t p = 0; !status && p < parts; p++) {
+        if (p % node->size == node->rank)
+            arrange(all, part[p]);
+    }
+    free(part);
+    return status ? status : node_fence(all->node);
+}
+
+/* ---- compaction ---- */
+
+/* The active slots into all->order. */
+static status_t list_active(struct neighbours *all)
+{
+    int64_t begin = 0;
+    int64_t end = 0;
+    int64_t mine = 0;
+    int64_t offset = 0;
+    int64_t *counts = NULL;
+    int64_t bytes = 0;
+    neighbours_share(all, all->slots, &begin, &end);
+    for (int64_t s = begin; s < end; s++)
+        mine += all->cluster[s].joined == s;
+    status_t status = comm_gather_all(&all->node->comm, &mine, sizeof mine, (void **)&counts, &bytes);
+    for (int r = 0; !status && r < all->node->comm.rank; r++)
+        offset += counts[r];
+    free(counts);
+    for (int64_t s = begin; !status && s < end; s++) {
+        if (all->cluster[s].joined == s)
+            all->order[offset++] = (int32_t)s;
+    }
+    return status ? status : node_fence(all->node);
+}
+
+static int32_t cluster_of(const struct neighbours *all, int32_t slot)
+{
+    while (slot >= 0 && all->cluster[slot].joined != slot)
+        slot = all->cluster[slot].joined;
+    return slot;
+}
+
+/* What clusters say of others: by the slots that those are going to have. */
+static status_t rename_slots(struct neighbours *all)
+{
+    int64_t begin = 0;
+    int64_t end = 0;
+    neighbours_share(all, all->active, &begin, &end);
+    for (int64_t i = begin; i < end; i++)
+        all->place[all->order[i]] = (int32_t)i;
+    status_t status = node_fence(all->node);
+    for (int64_t i = begin; !status && i < end; i++) {
+        struct cluster *cluster = &all->cluster[all->order[i]];
+        if (cluster->nearest >= 0)
+            cluster->nearest = all->place[cluster->nearest];
+        for (int n = 0; n < NEIGHBOURS; n++) {
+            int32_t known = cluster_of(all, cluster->known[n]);
+            cluster->known[n] = known < 0 ? -1 : all->place[known];
+        }
+    }
+    return status ? status : node_fence(all->node);
+}
+
+static status_t permute(struct neighbours *all, void *array, size_t size)
+{
+    int64_t begin = 0;
+    int64_t end = 0;
+    if (!array)
+        return STATUS_OK;
+    neighbours_share(all, all->active, &begin, &end);
+    for (int64_t i = begin; i < end; i++)
+        memcpy(all->spare + (size_t)i * size, (char *)array + (size_t)all->order[i] * size, size);
+    status_t status = node_fence(all->node);
+    if (!status)
+        memcpy((char *)array + (size_t)begin * size, all->spare + (size_t)begin * size,
+               (size_t)(end - begin) * size);
+    return status ? status : node_fence(all->node);
+}
+
+static size_t row_bytes(const struct neighbours *all)
+{
+    return (size_t)(all->features + NEAR_CONSTANTS) * sizeof *all->row;
+}
+
+status_t neighbours_compact(struct neighbours *all)
+{
+    status_t status = list_active(all);
+    if (!status)
+        status = arrange_together(all, all->active);
+    if (!status)
+        status = rename_slots(all);
+    if (!status)
+        status = permute(all, all->cluster, sizeof *all->cluster);
+    if (!status)
+        status = permute(all, all->sum, (size_t)all->width * sizeof *all->sum);
+    if (!status)
+        status = permute(all, all->row, row_bytes(all));
+    if (!status)
+        status = permute(all, all->set, sizeof *all->set);
+    all->slots = all->active;
+    int64_t begin = 0;
+    int64_t end = 0;
+    neighbours_share(all, all->slots, &begin, &end);
+    for (int64_t s = begin; !status && s < end; s++)
+        all->cluster[s].joined = (int32_t)s;
+    return status ? status : node_fence(all->node);
+}
+
+/* ---- opening ---- */
+
+static double largest(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+double neighbours_bytes(int64_t count, int64_t features)
+{
+    double width = (double)((features + LANES - 1) / LANES * LANES);
+    double row = (double)(features + NEAR_CONSTANTS) * (double)sizeof(float);
+    double sum = width * (double)sizeof(double);
+    double spare = largest(largest(sum, row), (double)sizeof(struct cluster));
+    double box = 2.0 / NEAR_CELL * (double)(2 * features + NEAR_CONSTANTS + 1) * (double)sizeof(float);
+    return (double)count * (sizeof(struct cluster) + sum + row + spare + box + 7.0 * sizeof(int32_t)) +
+           64.0 * row + 1e6;
+}
+
+static status_t take_memory(struct neighbours *all, int64_t count, bool sets)
+{
+    struct node *node = all->node;
+    int64_t d = all->features;
+    int64_t boxes = 2 * (count / NEAR_CELL + NEAR_LEVELS);
+    size_t spare = (size_t)largest(largest((double)row_bytes(all), (double)sizeof(struct cluster)),
+                                   (double)all->width * (double)sizeof(double));
+    struct {
+        void *out;
+        int64_t count;
+        size_t size;
+    } wanted[] = {{&all->cluster, count, sizeof *all->cluster},
+                  {&all->sum, count, (size_t)all->width * sizeof *all->sum},
+                  {&all->row, count, row_bytes(all)},
+                  {&all->box, boxes, (size_t)(2 * d + NEAR_CONSTANTS) * sizeof *all->box},
+                  {&all->box_set, sets ? boxes : 0, sizeof *all->box_set},
+                  {&all->set, sets ? count : 0, sizeof *all->set},
+                  {&all->within, sets ? count : 0, sizeof *all->within},
+                  {&all->order, count, sizeof *all->order},
+                  {&all->place, count, sizeof *all->place},
+                  {&all->key, count, sizeof *all->key},
+                  {&all->query, count, sizeof *all->query},
+                  {&all->spare, count, spare},
+                  {&all->next, 1, sizeof *all->next}};
+    status_t status = STATUS_OK;
+    for (size_t i = 0; !status && i < sizeof wanted / sizeof *wanted; i++)
+        status = node_memory(node, wanted[i].out, wanted[i].count, wanted[i].size, "clusters");
+    status_t own =
+        memory_new(&all->tile.coordinate, d * KERNEL_LANES, sizeof *all->tile.coordinate, "queries");
+    if (!own)
+        own = memory_new(&all->tile.factor, d * KERNEL_LANES, sizeof *all->tile.factor, "queries");
+    if (!own)
+        own = memory_new(&all->customer, KERNEL_LANES * all->width, sizeof *all->customer, "queries");
+    if (!own && !all->kernels)
+        own = status_new(EXIT_BAD_USAGE, "LOHKO_VECTORS names registers that this machine lacks");
+    return comm_agree(all->comm, status_first(status, own));
+}
+
+/* How many ranks the nodes before this one have, in the order of their first ranks. */
+static status_t count_ranks_before(struct neighbours *all)
+{
+    int64_t leader = all->comm->rank;
+    int64_t *leaders = NULL;
+    int64_t bytes = 0;
+    status_t status = comm_min_i64(&all->node->comm, &leader, 1);
+    if (!status)
+        status = comm_gather_all(all->comm, &leader, sizeof leader, (void **)&leaders, &bytes);
+    for (int r = 0; !status && r < all->comm->size; r++)
+        all->ranks_before += leaders[r] < leader;
+    free(leaders);
+    all->alone = all->node->comm.size == all->comm->size;
+    return status;
+}
+
+static void take_points(struct neighbours *all, const struct points *points, bool sizes)
+{
+    int64_t begin = 0;
+    int64_t end = 0;
+    neighbours_share(all, points->count, &begin, &end);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t size = sizes ? points->size[i] : 1;
+        all->cluster[i] = (struct cluster){
+            .size = size, .first = (int32_t)i, .joined = (int32_t)i, .nearest = -1, .partner = -1};
+        for (int n = 0; n < NEIGHBOURS; n++)
+            all->cluster[i].known[n] = -1;
+        for (int64_t f = 0; f < all->features; f++) {
+            double sum = points->sum[i * all->features + f];
+            all->sum[i * all->width + f] = sizes ? sum : sum / (double)points->size[i];
+        }
+        neighbours_put(all, i, true);
+    }
+}
+
+status_t neighbours_open(struct neighbours *all, struct points *points, bool sizes, bool sets)
+{
+    int64_t d = points->features;
+    const char *prune = getenv("LOHKO_PRUNE");
+    *all = (struct neighbours){.comm = points->comm,
+                               .node = points->node,
+                               .kernels = kernels_choose(),
+                               .features = d,
+                               .width = (d + LANES - 1) / LANES * LANES,
+                               .slots = points->count,
+                               .active = points->count,
+                               .tree = {.features = d, .half = d >= 8 ? d / 2 : 0}};
+    all->tree.everywhere = prune && strcmp(prune, "none") == 0;
+    status_t status = take_memory(all, points->count, sets);
+    if (!status)
+        status = count_ranks_before(all);
+    if (!status)
+        status = find_axes(all, points);
+    if (!status) {
+        take_points(all, points, sizes);
+        status = node_fence(all->node);
+    }
+    if (!status)
+        status = neighbours_compact(all);
+    return status;
+}
+
+void neighbours_close(struct neighbours *all)
+{
+    free(all->mean);
+    free(all->rotation);
+    free(all->tile.coordinate);
+    free(all->tile.factor);
+    free(all->customer);
+    *all = (struct neighbours){0};
+}
