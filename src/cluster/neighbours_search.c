@@ -1,4 +1,4 @@
-/* The tree of boxes, and the search itself. */
+/* The search, shared out over the ranks. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,105 +7,6 @@
 #include "core/memory.h"
 
 enum { CHUNK_TILES = 4096 /* searched before nodes exchange what was found */ };
-
-/* ---- boxes ---- */
-
-enum { SEVERAL_SETS = -1, NO_SET = -2 };
-
-struct box {
-    float *low;
-    float *high;
-    float *weight;
-    int32_t *set;
-};
-
-static struct box box_at(const struct neighbours *all, int64_t index)
-{
-    int64_t d = all->features;
-    float *low = all->box + index * (2 * d + NEAR_CONSTANTS);
-    return (struct box){low, low + d, low + 2 * d + NEAR_WEIGHT, all->set ? all->box_set + index : NULL};
-}
-
-static void begin_box(const struct neighbours *all, struct box box)
-{
-    for (int64_t f = 0; f < all->features; f++) {
-        box.low[f] = (float)INFINITY;
-        box.high[f] = -(float)INFINITY;
-    }
-    *box.weight = 0.0F;
-    if (box.set)
-        *box.set = NO_SET;
-}
-
-static void widen(const struct neighbours *all, struct box box, const float *low, const float *high,
-                  float weight, int32_t set)
-{
-    for (int64_t f = 0; f < all->features; f++) {
-        box.low[f] = low[f] < box.low[f] ? low[f] : box.low[f];
-        box.high[f] = high[f] > box.high[f] ? high[f] : box.high[f];
-    }
-    *box.weight = weight > *box.weight ? weight : *box.weight;
-    if (box.set && set != NO_SET)
-        *box.set = *box.set == NO_SET || *box.set == set ? set : SEVERAL_SETS;
-}
-
-/* Cells by all ranks of the node, the few boxes above them by its first. */
-static void box_cells(struct neighbours *all, int64_t begin, int64_t end)
-{
-    int64_t stride = all->features + NEAR_CONSTANTS;
-    for (int64_t cell = begin; cell < end; cell++) {
-        struct box box = box_at(all, cell);
-        begin_box(all, box);
-        for (int64_t s = cell * NEAR_CELL; s < (cell + 1) * NEAR_CELL && s < all->slots; s++) {
-            const float *row = all->row + s * stride;
-            if (all->cluster[s].joined == s)
-                widen(all, box, row, row, row[all->features + NEAR_WEIGHT], all->set ? all->set[s] : NO_SET);
-        }
-    }
-}
-
-static void box_levels(struct neighbours *all)
-{
-    int64_t below = 0;
-    for (int level = 1; level < all->tree.levels; level++) {
-        int64_t here = below + all->tree.nodes[level - 1];
-        for (int64_t i = 0; i < all->tree.nodes[level]; i++) {
-            struct box box = box_at(all, here + i);
-            begin_box(all, box);
-            for (int64_t c = 2 * i; c < 2 * i + 2 && c < all->tree.nodes[level - 1]; c++) {
-                struct box child = box_at(all, below + c);
-                widen(all, box, child.low, child.high, *child.weight, child.set ? *child.set : NO_SET);
-            }
-        }
-        below = here;
-    }
-}
-
-status_t neighbours_boxes(struct neighbours *all)
-{
-    struct near_tree *tree = &all->tree;
-    int64_t offset = 0;
-    int64_t nodes = (all->slots + NEAR_CELL - 1) / NEAR_CELL;
-    tree->count = all->slots;
-    tree->row = all->row;
-    tree->levels = 0;
-    for (bool top = false; !top; nodes = (nodes + 1) / 2) {
-        int level = tree->levels++;
-        tree->nodes[level] = nodes;
-        tree->box[level] = all->box + offset * (2 * all->features + NEAR_CONSTANTS);
-        tree->set[level] = all->set ? all->box_set + offset : NULL;
-        offset += nodes;
-        top = nodes <= 1;
-    }
-    int64_t begin = 0;
-    int64_t end = 0;
-    neighbours_share(all, tree->nodes[0], &begin, &end);
-    box_cells(all, begin, end);
-    status_t status = node_fence(all->node);
-    if (!status && all->node->comm.rank == 0)
-        box_levels(all);
-    return status ? status : node_fence(all->node);
-}
 
 /* ---- queries ---- */
 
