@@ -5,36 +5,53 @@
 
 #include "core/memory.h"
 
-enum { COARSE = 64 /* centroids that hints are found by, about */ };
+enum { COARSE = 64 /* runs of slots, about */ };
 
 /* ---- opening ---- */
 
-static status_t open_coarse(struct leaf_search *search)
+static void set_centroids(struct leaf_search *search, struct tile_centroids *some, int64_t first,
+                          int64_t count)
+{
+    int64_t d = search->all.features;
+    *some = (struct tile_centroids){.k = count,
+                                    .features = d,
+                                    .centroid = search->centroid + first * d,
+                                    .narrow = search->narrow + first * d,
+                                    .half_square = search->half_square + first};
+    tile_narrow(some);
+}
+
+static status_t open_hints(struct leaf_search *search)
 {
     const struct neighbours *all = &search->all;
     int64_t d = all->features;
-    int64_t run = (all->slots + COARSE - 1) / COARSE;
-    struct tile_centroids *coarse = &search->coarse;
-    coarse->features = d;
-    coarse->k = (all->slots + run - 1) / run;
-    status_t status = memory_new(&search->coarse_centroid, coarse->k * d, sizeof(double), "centroids");
+    search->run = (all->slots + COARSE - 1) / COARSE;
+    int64_t runs = (all->slots + search->run - 1) / search->run;
+    status_t status = memory_new(&search->fine, runs, sizeof *search->fine, "centroids");
     if (!status)
-        status = memory_new(&search->coarse_leaf, coarse->k, sizeof *search->coarse_leaf, "centroids");
+        status =
+            memory_new(&search->centroid, (runs + all->slots) * d, sizeof *search->centroid, "centroids");
     if (!status)
-        status = memory_new(&coarse->narrow, coarse->k * d, sizeof *coarse->narrow, "centroids");
+        status = memory_new(&search->narrow, (runs + all->slots) * d, sizeof *search->narrow, "centroids");
     if (!status)
-        status = memory_new(&coarse->half_square, coarse->k, sizeof *coarse->half_square, "centroids");
+        status =
+            memory_new(&search->half_square, runs + all->slots, sizeof *search->half_square, "centroids");
     if (status)
         return status;
     for (int64_t s = 0; s < all->slots; s++) {
-        int64_t runs = s / run == coarse->k - 1 ? all->slots - (coarse->k - 1) * run : run;
-        for (int64_t f = 0; f < d; f++)
-            search->coarse_centroid[s / run * d + f] += all->sum[s * all->width + f] / (double)runs;
-        if (s % run == 0)
-            search->coarse_leaf[s / run] = all->cluster[s].first;
+        int64_t r = s / search->run;
+        int64_t size = r == runs - 1 ? all->slots - r * search->run : search->run;
+        for (int64_t f = 0; f < d; f++) {
+            search->centroid[(runs + s) * d + f] = all->sum[s * all->width + f];
+            search->centroid[r * d + f] += all->sum[s * all->width + f] / (double)size;
+        }
     }
-    coarse->centroid = search->coarse_centroid;
-    tile_narrow(coarse);
+    set_centroids(search, &search->coarse, 0, runs);
+    for (int64_t r = 0; r < runs; r++) {
+        int64_t left = all->slots - r * search->run;
+        set_centroids(search, &search->fine[r], runs + r * search->run,
+                      left < search->run ? left : search->run);
+    }
     return STATUS_OK;
 }
 
@@ -60,7 +77,7 @@ static status_t open_tree(struct leaf_search *search, struct log *log, const dou
         search->slot[search->all.cluster[s].first] = (int32_t)s;
     free(points.sum);
     free(points.size);
-    return status ? status : open_coarse(search);
+    return status ? status : open_hints(search);
 }
 
 status_t leaf_search_open(struct leaf_search *search, struct comm *comm, struct log *log,
@@ -78,10 +95,10 @@ void leaf_search_close(struct leaf_search *search)
     neighbours_close(&search->all);
     node_close(&search->node);
     free(search->slot);
-    free(search->coarse_centroid);
-    free(search->coarse_leaf);
-    free(search->coarse.narrow);
-    free(search->coarse.half_square);
+    free(search->fine);
+    free(search->centroid);
+    free(search->narrow);
+    free(search->half_square);
 }
 
 /* ---- rows ---- */
@@ -108,18 +125,45 @@ static status_t sort_rows(const struct leaf_search *search, struct leaf_rows *ro
     return STATUS_OK;
 }
 
-static void search_tile(struct leaf_search *search, struct leaf_rows *rows, const int32_t *row, int count,
-                        float *tile)
+static void gather_tile(const struct leaf_search *search, const struct leaf_rows *rows, const int32_t *row,
+                        int count, float *tile)
 {
     int64_t d = search->all.features;
-    int32_t hint[KERNEL_LANES];
-    int32_t nearest[KERNEL_LANES];
-    double square[KERNEL_LANES];
     for (int lane = 0; lane < KERNEL_LANES; lane++) {
         const float *value = rows->value + (int64_t)row[lane < count ? lane : 0] * d;
         for (int64_t f = 0; f < d; f++)
             tile[f * KERNEL_LANES + lane] = value[f];
     }
+}
+
+typedef void (*tile_visitor)(void *context, struct leaf_rows *rows, const int32_t *row, int count,
+                             const float *tile);
+
+/* Tiles of rows whose hints are near each other. */
+static status_t visit_tiles(const struct leaf_search *search, struct leaf_rows *rows, tile_visitor visit,
+                            void *context)
+{
+    float *tile = NULL;
+    status_t status = memory_new(&tile, search->all.features * KERNEL_LANES, sizeof *tile, "a tile");
+    if (!status)
+        status = sort_rows(search, rows);
+    for (int64_t i = 0; !status && i < rows->count; i += KERNEL_LANES) {
+        int64_t left = rows->count - i;
+        int count = left < KERNEL_LANES ? (int)left : KERNEL_LANES;
+        gather_tile(search, rows, rows->order + i, count, tile);
+        visit(context, rows, rows->order + i, count, tile);
+    }
+    free(tile);
+    return status;
+}
+
+static void search_tile(void *context, struct leaf_rows *rows, const int32_t *row, int count,
+                        const float *tile)
+{
+    struct leaf_search *search = context;
+    int32_t hint[KERNEL_LANES] = {0};
+    int32_t nearest[KERNEL_LANES];
+    double square[KERNEL_LANES];
     for (int lane = 0; lane < count; lane++)
         hint[lane] = (int32_t)slot_hint(search, rows->leaf[row[lane]]);
     neighbours_locate(&search->all, tile, count, hint, nearest, square);
@@ -131,20 +175,37 @@ static void search_tile(struct leaf_search *search, struct leaf_rows *rows, cons
 
 status_t leaf_search_rows(struct leaf_search *search, struct leaf_rows *rows)
 {
-    float *tile = NULL;
-    status_t status = memory_new(&tile, search->all.features * KERNEL_LANES, sizeof *tile, "a tile");
-    if (!status)
-        status = sort_rows(search, rows);
-    for (int64_t i = 0; !status && i < rows->count; i += KERNEL_LANES) {
-        int64_t left = rows->count - i;
-        search_tile(search, rows, rows->order + i, left < KERNEL_LANES ? (int)left : KERNEL_LANES, tile);
-    }
-    free(tile);
-    return status;
+    return visit_tiles(search, rows, search_tile, search);
 }
 
-void leaf_search_hint(struct leaf_search *search, const struct kernels *kernels, const struct block *block,
-                      int32_t *hint)
+struct refining {
+    const struct leaf_search *search;
+    const struct kernels *kernels;
+};
+
+/* Nearly all rows of a tile have their hint in one run; the nearest of that run does for the others too. */
+static void refine_tile(void *context, struct leaf_rows *rows, const int32_t *row, int count,
+                        const float *tile)
+{
+    const struct refining *refining = context;
+    const struct leaf_search *search = refining->search;
+    const uint8_t only = 0;
+    struct tile_found found;
+    int64_t run = slot_hint(search, rows->leaf[row[0]]) / search->run;
+    refining->kernels->filter(tile, &only, 1, &search->fine[run], NULL, &found);
+    for (int lane = 0; lane < count; lane++)
+        rows->leaf[row[lane]] = search->all.cluster[run * search->run + found.nearest[lane]].first;
+}
+
+status_t leaf_search_refine(const struct leaf_search *search, const struct kernels *kernels,
+                            struct leaf_rows *rows)
+{
+    struct refining refining = {search, kernels};
+    return visit_tiles(search, rows, refine_tile, &refining);
+}
+
+void leaf_search_hint(const struct leaf_search *search, const struct kernels *kernels,
+                      const struct block *block, int32_t *hint)
 {
     struct tile_found found[BLOCK_TILES];
     uint8_t list[BLOCK_TILES];
@@ -152,5 +213,5 @@ void leaf_search_hint(struct leaf_search *search, const struct kernels *kernels,
         list[t] = (uint8_t)t;
     kernels->filter(block->tiles, list, BLOCK_TILES, &search->coarse, NULL, found);
     for (int row = 0; row < BLOCK_ROWS; row++)
-        hint[row] = search->coarse_leaf[found[row / TILE_ROWS].nearest[row % TILE_ROWS]];
+        hint[row] = search->all.cluster[found[row / TILE_ROWS].nearest[row % TILE_ROWS] * search->run].first;
 }

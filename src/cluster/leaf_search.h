@@ -13,10 +13,14 @@
 struct leaf_search {
     struct node node; /* this rank alone */
     struct neighbours all;
-    int32_t *slot;                /* count: of each centroid in the tree */
-    struct tile_centroids coarse; /* means of runs of slots */
-    double *coarse_centroid;
-    int32_t *coarse_leaf; /* a centroid of each */
+    int32_t *slot; /* count: of each centroid in the tree */
+    /* For hints: means of runs of slots, and the centroids of each run, in the order of slots. */
+    int64_t run;
+    struct tile_centroids coarse;
+    struct tile_centroids *fine; /* coarse.k */
+    double *centroid;            /* coarse.k + count of them */
+    float *narrow;
+    float *half_square;
 };
 
 /* Customers in rows, in any order. */
@@ -38,8 +42,12 @@ void leaf_search_close(struct leaf_search *search);
 status_t leaf_search_rows(struct leaf_search *search, struct leaf_rows *rows)
     __attribute__((warn_unused_result));
 
-/* A centroid that is near each customer of a block, for leaf_search_rows to begin with. hint: BLOCK_ROWS. */
-void leaf_search_hint(struct leaf_search *search, const struct kernels *kernels, const struct block *block,
-                      int32_t *hint);
+/* A centroid somewhere near each customer of a block. hint: BLOCK_ROWS. */
+void leaf_search_hint(const struct leaf_search *search, const struct kernels *kernels,
+                      const struct block *block, int32_t *hint);
+/* From centroids somewhere near (those of leaf_search_hint) to nearer ones, for leaf_search_rows to begin
+ * with. */
+status_t leaf_search_refine(const struct leaf_search *search, const struct kernels *kernels,
+                            struct leaf_rows *rows) __attribute__((warn_unused_result));
 
 #endif

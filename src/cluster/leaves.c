@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cluster/leaf_draw.h"
+#include "cluster/leaf_sample.h"
 #include "cluster/leaf_search.h"
 #include "cluster/minibatch.h"
 #include "core/exactsum.h"
@@ -13,7 +14,7 @@
 
 enum {
     DRAWS = 8,   /* rounds in which centroids are drawn, about */
-    PASSES = 16, /* of Lloyd over the sample, but for leaves that have become empty */
+    PASSES = 10, /* of Lloyd over the sample, but for leaves that have become empty */
     MOST_PASSES = 400,
     STILL = 200,      /* one in so many customers that change their leaf is few enough */
     CHUNK_BLOCKS = 64 /* whose customers are put in order together */
@@ -27,90 +28,14 @@ struct learner {
     int64_t features;
     int64_t wanted;
     bool fewer;
-    struct minibatch_plan plan;
-    bool sample_is_all;
-    /* this rank's part of the sample */
-    struct leaf_rows rows;
-    int64_t *row;     /* rows.count: global */
-    int64_t room;     /* for so many */
-    int32_t *before;  /* rows.count: the leaf in the pass before */
+    struct leaf_sample sample;
     double *centroid; /* wanted x features */
     int64_t placed;   /* centroids that there are */
     double *sum;      /* wanted x features, of the last pass, over all ranks */
     int64_t *size;    /* wanted */
     int64_t *wire;    /* wanted x (features + 1) */
-    int64_t sampled;  /* customers, over all ranks */
     uint32_t draw;    /* how many there were */
 };
-
-/* ---- sample ---- */
-
-static status_t make_room(struct learner *learner, int64_t room)
-{
-    struct leaf_rows *rows = &learner->rows;
-    struct {
-        void **array;
-        size_t size;
-    } arrays[] = {{(void **)&rows->value, (size_t)learner->features * sizeof *rows->value},
-                  {(void **)&rows->leaf, sizeof *rows->leaf},
-                  {(void **)&rows->square, sizeof *rows->square},
-                  {(void **)&rows->order, sizeof *rows->order},
-                  {(void **)&learner->row, sizeof *learner->row},
-                  {(void **)&learner->before, sizeof *learner->before}};
-    status_t status = STATUS_OK;
-    for (size_t i = 0; !status && i < sizeof arrays / sizeof *arrays; i++) {
-        void *larger = NULL;
-        status = memory_new(&larger, room, arrays[i].size, "a sample of customers");
-        if (!status && rows->count > 0)
-            memcpy(larger, *arrays[i].array, (size_t)rows->count * arrays[i].size);
-        if (!status) {
-            free(*arrays[i].array);
-            *arrays[i].array = larger;
-        }
-    }
-    learner->room = room;
-    return status;
-}
-
-static void take_block(void *context, const struct block *block)
-{
-    struct learner *learner = context;
-    struct leaf_rows *rows = &learner->rows;
-    int64_t d = learner->features;
-    for (int row = 0; row < block->rows; row++) {
-        const float *from = block->tiles + row / TILE_ROWS * d * TILE_ROWS + row % TILE_ROWS;
-        if (table_is_left_out(block->left_out, row))
-            continue;
-        for (int64_t f = 0; f < d; f++)
-            rows->value[rows->count * d + f] = from[f * TILE_ROWS];
-        rows->leaf[rows->count] = -1;
-        rows->square[rows->count] = (double)INFINITY;
-        learner->before[rows->count] = -1;
-        learner->row[rows->count++] = block->first_row + row;
-    }
-}
-
-/* The blocks that the plan has next. */
-static status_t grow_sample(struct learner *learner)
-{
-    bool last = minibatch_is_last(&learner->plan) && learner->plan.taken > 0;
-    int64_t blocks = minibatch_next(&learner->plan);
-    int64_t first = learner->customers->partition.first_block;
-    int64_t own = 0;
-    for (int64_t b = 0; b < blocks; b++) {
-        int64_t local = learner->plan.chosen[b] - first;
-        own += local >= 0 && local < learner->customers->partition.block_count;
-    }
-    status_t status = make_room(learner, learner->rows.count + own * BLOCK_ROWS);
-    if (!status)
-        status = customers_walk(learner->customers, learner->plan.chosen, blocks, take_block, learner);
-    status = comm_agree(learner->comm, status);
-    learner->sampled = learner->rows.count;
-    if (!status)
-        status = comm_sum_i64(learner->comm, &learner->sampled, 1);
-    learner->sample_is_all = last || learner->sampled == learner->customers->used;
-    return status;
-}
 
 /* ---- sums ---- */
 
@@ -153,9 +78,10 @@ static void clear_sums(struct learner *learner)
 static status_t pass(struct learner *learner, int64_t *changed)
 {
     struct leaf_search search;
-    struct leaf_rows *rows = &learner->rows;
+    struct leaf_rows *rows = &learner->sample.rows;
+    int32_t *before = learner->sample.before;
     if (rows->count > 0)
-        memcpy(learner->before, rows->leaf, (size_t)rows->count * sizeof *rows->leaf);
+        memcpy(before, rows->leaf, (size_t)rows->count * sizeof *rows->leaf);
     status_t status = leaf_search_open(&search, learner->comm, learner->customers->log, learner->centroid,
                                        learner->placed, learner->features);
     if (!status)
@@ -165,7 +91,7 @@ static status_t pass(struct learner *learner, int64_t *changed)
     *changed = 0;
     for (int64_t i = 0; !status && i < rows->count; i++) {
         add_row(learner, rows->value + i * learner->features, rows->leaf[i], learner->sum, learner->size);
-        *changed += rows->leaf[i] != learner->before[i];
+        *changed += rows->leaf[i] != before[i];
     }
     if (!status)
         status = comm_sum_i64(learner->comm, changed, 1);
@@ -181,7 +107,7 @@ static status_t fill(struct learner *learner, int64_t most, int64_t *drawn)
                              .round = learner->draw++,
                              .features = learner->features,
                              .wanted = most};
-    status_t status = leaf_draw_open(&draw, &learner->rows, learner->row);
+    status_t status = leaf_draw_open(&draw, &learner->sample.rows, learner->sample.row);
     int64_t next = 0;
     for (int64_t h = 0; !status && h < learner->wanted && next < draw.count; h++) {
         if (h < learner->placed && learner->size[h] > 0)
@@ -199,8 +125,8 @@ static status_t fill(struct learner *learner, int64_t most, int64_t *drawn)
 /* No different customers are left in the sample: a larger one, or fewer leaves. */
 static status_t run_short(struct learner *learner)
 {
-    if (!learner->sample_is_all)
-        return grow_sample(learner);
+    if (!learner->sample.is_all)
+        return leaf_sample_grow(&learner->sample);
     int64_t kept = 0;
     for (int64_t h = 0; h < learner->placed; h++) {
         if (learner->size[h] == 0)
@@ -215,8 +141,8 @@ static status_t run_short(struct learner *learner)
                           kept, learner->wanted);
     learner->placed = kept;
     learner->wanted = kept;
-    for (int64_t i = 0; i < learner->rows.count; i++)
-        learner->rows.leaf[i] = -1; /* numbers have changed */
+    for (int64_t i = 0; i < learner->sample.rows.count; i++)
+        learner->sample.rows.leaf[i] = -1; /* numbers have changed */
     return STATUS_OK;
 }
 
@@ -254,7 +180,7 @@ static status_t learn(struct learner *learner)
                           &(struct log_progress){.step_name = "pass",
                                                  .step = passes,
                                                  .fraction = (double)passes / (DRAWS + PASSES)});
-        if (status || (empty == 0 && (settled >= PASSES || changed <= learner->sampled / STILL)))
+        if (status || (empty == 0 && (settled >= PASSES || changed <= learner->sample.customers_all / STILL)))
             break;
         if (passes == MOST_PASSES)
             return status_new(EXIT_INTERNAL, "micro-clusters did not settle in %d passes", MOST_PASSES);
@@ -292,7 +218,9 @@ static status_t take_chunk(struct learner *learner, struct leaf_search *search, 
             rows->leaf[rows->count++] = hint[row];
         }
     }
-    status_t status = leaf_search_rows(search, rows);
+    status_t status = leaf_search_refine(search, learner->customers->kernels, rows);
+    if (!status)
+        status = leaf_search_rows(search, rows);
     int64_t next = 0;
     for (int64_t row = first * BLOCK_ROWS; !status && row < (first + blocks) * BLOCK_ROWS; row++) {
         if (label[row] < 0)
@@ -380,32 +308,24 @@ static status_t take_all(struct learner *learner, int32_t *label, struct leaves 
 
 static status_t open_learner(struct learner *learner, int64_t count)
 {
-    int64_t batch = MINIBATCH_CUSTOMERS * count;
-    if (batch < (int64_t)MINIBATCH_BLOCKS * BLOCK_ROWS)
-        batch = (int64_t)MINIBATCH_BLOCKS * BLOCK_ROWS;
     int64_t d = learner->features;
-    status_t status =
-        minibatch_plan_open(&learner->plan, learner->customers->partition.blocks, batch, learner->seed);
-    if (!status)
-        status = memory_new(&learner->centroid, count * d, sizeof *learner->centroid, "micro-clusters");
+    status_t status = memory_new(&learner->centroid, count * d, sizeof *learner->centroid, "micro-clusters");
     if (!status)
         status = memory_new(&learner->sum, count * d, sizeof *learner->sum, "micro-clusters");
     if (!status)
         status = memory_new(&learner->size, count, sizeof *learner->size, "micro-clusters");
     if (!status)
         status = memory_new(&learner->wire, count * (d + 1), sizeof *learner->wire, "micro-clusters");
-    return comm_agree(learner->comm, status);
+    status = comm_agree(learner->comm, status);
+    if (!status)
+        status = leaf_sample_open(&learner->sample, learner->customers, MINIBATCH_CUSTOMERS * count,
+                                  learner->seed);
+    return status;
 }
 
 static void close_learner(struct learner *learner)
 {
-    minibatch_plan_close(&learner->plan);
-    free(learner->rows.value);
-    free(learner->rows.leaf);
-    free(learner->rows.square);
-    free(learner->rows.order);
-    free(learner->row);
-    free(learner->before);
+    leaf_sample_close(&learner->sample);
     free(learner->centroid);
     free(learner->sum);
     free(learner->size);
@@ -425,8 +345,6 @@ status_t leaves_learn(const struct customers *customers, const struct preparatio
     *leaves = (struct leaves){.count = 0};
     log_phase_begin(customers->log, "micro-clusters");
     status_t status = open_learner(&learner, count);
-    if (!status)
-        status = grow_sample(&learner);
     if (!status)
         status = learn(&learner);
     if (!status)
