@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/row_hash.h"
 #include "core/memory.h"
 #include "core/random.h"
 
@@ -72,19 +73,6 @@ static status_t share_offers(const struct leaf_draw *draw, const struct leaf_row
     return status;
 }
 
-static uint64_t hash_of(const float *value, int64_t features)
-{
-    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15);
-    for (int64_t f = 0; f < features; f++) {
-        float same = value[f] + 0.0F; /* zero has one sign */
-        uint32_t bits = 0;
-        memcpy(&bits, &same, sizeof bits);
-        hash = (hash ^ bits) * UINT64_C(0xBF58476D1CE4E5B9);
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
 static bool are_alike(const float *a, const float *b, int64_t features)
 {
     for (int64_t f = 0; f < features; f++) {
@@ -108,7 +96,7 @@ static status_t take_offers(struct leaf_draw *draw, const struct offer *offers, 
         status = memory_new(&draw->value, draw->wanted * d, sizeof *draw->value, "centroids to draw");
     for (int64_t i = 0; !status && i < total && draw->count < draw->wanted; i++) {
         const float *value = values + offers[i].index * d;
-        uint64_t at = hash_of(value, d) & mask;
+        uint64_t at = row_hash(value, d) & mask;
         while (taken[at] != 0 && !are_alike(value, draw->value + (taken[at] - 1) * d, d))
             at = (at + 1) & mask;
         if (taken[at] != 0)

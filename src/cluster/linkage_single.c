@@ -48,7 +48,7 @@ static status_t recall_all(struct single *single)
     struct neighbours *all = &single->all;
     int64_t begin = 0;
     int64_t end = 0;
-    neighbours_share(all, all->slots, &begin, &end);
+    node_share(all->node, all->slots, &begin, &end);
     for (int64_t s = begin; s < end; s++) {
         all->within[s] = (double)INFINITY;
         single->best[s] = -1;
@@ -81,7 +81,7 @@ static status_t choose_edges(struct single *single)
     struct neighbours *all = &single->all;
     int64_t begin = 0;
     int64_t end = 0;
-    neighbours_share(all, all->slots, &begin, &end);
+    node_share(all->node, all->slots, &begin, &end);
     for (int64_t s = begin; s < end; s++) {
         int32_t slot = (int32_t)s;
         int32_t nearest = all->cluster[s].nearest;
@@ -143,7 +143,7 @@ static status_t join_round(struct single *single)
     if (!status)
         status = node_fence(all->node);
     single->merged += joined;
-    neighbours_share(all, all->slots, &begin, &end);
+    node_share(all->node, all->slots, &begin, &end);
     for (int64_t s = begin; !status && s < end; s++) {
         int32_t set = all->set[s];
         while (single->parent[set] != set)
@@ -229,7 +229,7 @@ static status_t begin(struct single *single, struct points *points)
     int64_t from = 0;
     int64_t to = 0;
     if (!status)
-        neighbours_share(all, all->slots, &from, &to);
+        node_share(all->node, all->slots, &from, &to);
     for (int64_t s = from; s < to; s++) {
         all->set[s] = (int32_t)s;
         single->parent[s] = (int32_t)s;

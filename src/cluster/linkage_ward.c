@@ -111,7 +111,7 @@ static status_t refresh_all(struct ward *ward)
     struct neighbours *all = &ward->all;
     int64_t begin = 0;
     int64_t end = 0;
-    neighbours_share(all, all->slots, &begin, &end);
+    node_share(all->node, all->slots, &begin, &end);
     for (int64_t s = begin; s < end; s++) {
         struct cluster *cluster = &all->cluster[s];
         if (cluster->joined != s)
@@ -139,7 +139,7 @@ static status_t find_pairs(struct neighbours *all, struct pair **pairs, struct m
     int64_t begin = 0;
     int64_t end = 0;
     *count = 0;
-    neighbours_share(all, all->slots, &begin, &end);
+    node_share(all->node, all->slots, &begin, &end);
     status_t status = memory_new(pairs, end - begin, sizeof **pairs, "merges");
     if (!status)
         status = memory_new(merges, end - begin, sizeof **merges, "merges");

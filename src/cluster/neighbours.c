@@ -13,13 +13,6 @@ enum {
     MOST_FEATURES = 256 /* that turning the axes is worth its cost for */
 };
 
-void neighbours_share(const struct neighbours *all, int64_t count, int64_t *begin, int64_t *end)
-{
-    const struct comm *node = &all->node->comm;
-    *begin = count / node->size * node->rank + count % node->size * node->rank / node->size;
-    *end = count / node->size * (node->rank + 1) + count % node->size * (node->rank + 1) / node->size;
-}
-
 /* ---- distance ---- */
 
 LANES_VERSIONS static double squared_distance(const double *a, double size_a, const double *b, double size_b,
@@ -226,7 +219,7 @@ static void take_points(struct neighbours *all, const struct points *points, boo
 {
     int64_t begin = 0;
     int64_t end = 0;
-    neighbours_share(all, points->count, &begin, &end);
+    node_share(all->node, points->count, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         int64_t size = sizes ? points->size[i] : 1;
         all->cluster[i] = (struct cluster){

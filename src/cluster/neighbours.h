@@ -78,9 +78,6 @@ void neighbours_close(struct neighbours *all);
 /* Bytes that it takes on a node. Local. */
 double neighbours_bytes(int64_t count, int64_t features);
 
-/* This rank's share of `count` things on its node. Local. */
-void neighbours_share(const struct neighbours *all, int64_t count, int64_t *begin, int64_t *end);
-
 /* Squared height at which the clusters in two slots would merge; the same bits either way round. Local. */
 double neighbours_square(struct neighbours *all, int64_t a, int64_t b);
 /* Squared distance of slot's cluster to a customer: width doubles, zero beyond the features. Local. */

@@ -137,19 +137,15 @@ static status_t list_active(struct neighbours *all)
     int64_t begin = 0;
     int64_t end = 0;
     int64_t mine = 0;
-    int64_t offset = 0;
-    int64_t *counts = NULL;
-    int64_t bytes = 0;
-    neighbours_share(all, all->slots, &begin, &end);
+    int64_t next = 0;
+    int64_t count = 0;
+    node_share(all->node, all->slots, &begin, &end);
     for (int64_t s = begin; s < end; s++)
         mine += all->cluster[s].joined == s;
-    status_t status = comm_gather_all(&all->node->comm, &mine, sizeof mine, (void **)&counts, &bytes);
-    for (int r = 0; !status && r < all->node->comm.rank; r++)
-        offset += counts[r];
-    free(counts);
+    status_t status = node_offset(all->node, mine, &next, &count);
     for (int64_t s = begin; !status && s < end; s++) {
         if (all->cluster[s].joined == s)
-            all->order[offset++] = (int32_t)s;
+            all->order[next++] = (int32_t)s;
     }
     return status ? status : node_fence(all->node);
 }
@@ -166,7 +162,7 @@ static status_t rename_slots(struct neighbours *all)
 {
     int64_t begin = 0;
     int64_t end = 0;
-    neighbours_share(all, all->active, &begin, &end);
+    node_share(all->node, all->active, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         all->place[all->order[i]] = (int32_t)i;
     status_t status = node_fence(all->node);
@@ -188,7 +184,7 @@ static status_t permute(struct neighbours *all, void *array, size_t size)
     int64_t end = 0;
     if (!array)
         return STATUS_OK;
-    neighbours_share(all, all->active, &begin, &end);
+    node_share(all->node, all->active, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         memcpy(all->spare + (size_t)i * size, (char *)array + (size_t)all->order[i] * size, size);
     status_t status = node_fence(all->node);
@@ -216,7 +212,7 @@ status_t neighbours_compact(struct neighbours *all)
     all->slots = all->active;
     int64_t begin = 0;
     int64_t end = 0;
-    neighbours_share(all, all->slots, &begin, &end);
+    node_share(all->node, all->slots, &begin, &end);
     for (int64_t s = begin; !status && s < end; s++)
         all->cluster[s].joined = (int32_t)s;
     return status ? status : node_fence(all->node);
@@ -313,7 +309,7 @@ status_t neighbours_boxes(struct neighbours *all)
     }
     int64_t begin = 0;
     int64_t end = 0;
-    neighbours_share(all, tree->nodes[0], &begin, &end);
+    node_share(all->node, tree->nodes[0], &begin, &end);
     box_cells(all, begin, end);
     status_t status = node_fence(all->node);
     if (!status && all->node->comm.rank == 0)

@@ -15,25 +15,15 @@ status_t neighbours_collect(struct neighbours *all)
     int64_t begin = 0;
     int64_t end = 0;
     int64_t mine = 0;
-    int64_t offset = 0;
-    int64_t *counts = NULL;
-    int64_t bytes = 0;
-    neighbours_share(all, all->slots, &begin, &end);
+    int64_t next = 0;
+    node_share(all->node, all->slots, &begin, &end);
     for (int64_t s = begin; s < end; s++)
         mine += all->cluster[s].joined == s && all->cluster[s].nearest < 0;
-    status_t status = comm_gather_all(&all->node->comm, &mine, sizeof mine, (void **)&counts, &bytes);
-    all->queries = 0;
-    for (int r = 0; !status && r < all->node->comm.size; r++) {
-        offset += r < all->node->comm.rank ? counts[r] : 0;
-        all->queries += counts[r];
-    }
-    free(counts);
+    status_t status = node_offset(all->node, mine, &next, &all->queries);
     for (int64_t s = begin; !status && s < end; s++) {
         if (all->cluster[s].joined == s && all->cluster[s].nearest < 0)
-            all->query[offset++] = (int32_t)s;
+            all->query[next++] = (int32_t)s;
     }
-    if (!status && all->node->comm.rank == 0)
-        *all->next = 0;
     return status ? status : node_fence(all->node);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/row_hash.h"
 #include "core/memory.h"
 
 enum { PIECE_ROWS = 65536 /* that a rank tells other nodes at a time */ };
@@ -93,19 +94,6 @@ static status_t tell_nodes(const struct customers *customers, struct node *node,
 
 /* ---- twins ---- */
 
-static uint64_t hash_of(const float *value, int64_t features)
-{
-    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15);
-    for (int64_t f = 0; f < features; f++) {
-        uint32_t bits = 0;
-        memcpy(&bits, &value[f], sizeof bits);
-        hash = (hash ^ bits) * UINT64_C(0xBF58476D1CE4E5B9);
-        hash ^= hash >> 29;
-    }
-    hash *= UINT64_C(0x94D049BB133111EB);
-    return hash ^ hash >> 32;
-}
-
 /* An open table of leaves; the first at a place stays. */
 struct twin_table {
     int32_t *leaf; /* -1: empty */
@@ -134,7 +122,7 @@ static status_t find_twins(struct places *places, const struct node *node, const
     uint64_t rank = (uint64_t)node->comm.rank;
     int64_t mine = 0;
     for (int64_t i = 0; i < places->leaves; i++)
-        mine += hash_of(value + i * d, d) / 7 % ranks == rank;
+        mine += row_hash(value + i * d, d) / 7 % ranks == rank;
     struct twin_table table = {.mask = 1};
     while ((int64_t)table.mask < 2 * mine)
         table.mask = 2 * table.mask + 1;
@@ -142,7 +130,7 @@ static status_t find_twins(struct places *places, const struct node *node, const
     if (!status)
         memset(table.leaf, -1, (table.mask + 1) * sizeof *table.leaf);
     for (int64_t i = 0; !status && i < places->leaves; i++) {
-        uint64_t hash = hash_of(value + i * d, d);
+        uint64_t hash = row_hash(value + i * d, d);
         if (hash / 7 % ranks == rank)
             places->twin[i] = find_twin(&table, value, d, i, hash);
     }
@@ -152,30 +140,16 @@ static status_t find_twins(struct places *places, const struct node *node, const
 
 /* ---- points ---- */
 
-static void share_of(const struct node *node, int64_t count, int64_t *begin, int64_t *end)
-{
-    *begin = count / node->comm.size * node->comm.rank;
-    *end = node->comm.rank == node->comm.size - 1 ? count : count / node->comm.size * (node->comm.rank + 1);
-}
-
 static status_t number_points(struct places *places, struct node *node)
 {
     int64_t begin = 0;
     int64_t end = 0;
     int64_t mine = 0;
     int64_t next = 0;
-    int64_t *counts = NULL;
-    int64_t bytes = 0;
-    share_of(node, places->leaves, &begin, &end);
+    node_share(node, places->leaves, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         mine += places->twin[i] == i;
-    status_t status = comm_gather_all(&node->comm, &mine, sizeof mine, (void **)&counts, &bytes);
-    places->points.count = 0;
-    for (int r = 0; !status && r < node->comm.size; r++) {
-        next += r < node->comm.rank ? counts[r] : 0;
-        places->points.count += counts[r];
-    }
-    free(counts);
+    status_t status = node_offset(node, mine, &next, &places->points.count);
     for (int64_t i = begin; !status && i < end; i++) {
         if (places->twin[i] == i)
             places->point[i] = (int32_t)next++;
@@ -189,7 +163,7 @@ static status_t fill_points(struct places *places, struct node *node, const floa
     int64_t d = points->features;
     int64_t begin = 0;
     int64_t end = 0;
-    share_of(node, places->leaves, &begin, &end);
+    node_share(node, places->leaves, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         __atomic_fetch_add(&points->size[places->point[places->twin[i]]], 1, __ATOMIC_RELAXED);
     status_t status = node_fence(node);

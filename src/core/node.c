@@ -197,3 +197,26 @@ status_t node_fence(struct node *node)
     atomic_thread_fence(memory_order_seq_cst);
     return status;
 }
+
+void node_share(const struct node *node, int64_t count, int64_t *begin, int64_t *end)
+{
+    int64_t rank = node->comm.rank;
+    int64_t size = node->comm.size;
+    *begin = count / size * rank + count % size * rank / size;
+    *end = count / size * (rank + 1) + count % size * (rank + 1) / size;
+}
+
+status_t node_offset(struct node *node, int64_t mine, int64_t *before, int64_t *all)
+{
+    int64_t *counts = NULL;
+    int64_t bytes = 0;
+    *before = 0;
+    *all = 0;
+    status_t status = comm_gather_all(&node->comm, &mine, sizeof mine, (void **)&counts, &bytes);
+    for (int r = 0; !status && r < node->comm.size; r++) {
+        *before += r < node->comm.rank ? counts[r] : 0;
+        *all += counts[r];
+    }
+    free(counts);
+    return status;
+}

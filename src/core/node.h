@@ -39,4 +39,11 @@ status_t node_memory(struct node *node, void *out, int64_t count, size_t size, c
 /* What any rank of the node wrote before it, all see after it. */
 status_t node_fence(struct node *node) __attribute__((warn_unused_result));
 
+/* This rank's share [*begin, *end) of `count` things on the node: shares follow each other by rank. Local. */
+void node_share(const struct node *node, int64_t count, int64_t *begin, int64_t *end);
+
+/* How many things the ranks before this one have, and all of them, where this one has `mine`. */
+status_t node_offset(struct node *node, int64_t mine, int64_t *before, int64_t *all)
+    __attribute__((warn_unused_result));
+
 #endif
