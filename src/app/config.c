@@ -196,6 +196,39 @@ static status_t check_prepared(const struct reading *reading, const char *key, c
     return status;
 }
 
+static status_t refuse_key(const struct reading *reading, const char *key, const char *subject,
+                           const char *problem)
+{
+    return refuse_at(reading, options_find(fit_options, fit_option_count, key), subject, problem);
+}
+
+static status_t check_levels(const struct reading *reading)
+{
+    const struct number_list *levels = &reading->config->levels;
+    for (int64_t i = 1; i < levels->count; i++) {
+        for (int64_t j = 0; j < i; j++) {
+            char subject[32];
+            snprintf(subject, sizeof subject, "%.0f", levels->value[i]);
+            if (levels->value[i] == levels->value[j])
+                return refuse_key(reading, "hierarchy.levels", subject, "is given twice");
+        }
+    }
+    return STATUS_OK;
+}
+
+static status_t check_tree(const struct reading *reading)
+{
+    const struct config *config = reading->config;
+    if (config->leaves == 0 && config->levels.count > 0)
+        return refuse_key(reading, "hierarchy.levels", "cuts", "need a tree, but hierarchy.leaves is 0");
+    if (config->leaves == 0 && config->method == METHOD_HIERARCHY)
+        return refuse_key(reading, "segments.method", "hierarchy", "needs a tree, but hierarchy.leaves is 0");
+    if (config->leaves > 0 && config->linkage != LINKAGE_WARD)
+        return refuse_key(reading, "hierarchy.leaves", "a number",
+                          "of micro-clusters goes with hierarchy.linkage: ward only (expected here: all)");
+    return check_levels(reading);
+}
+
 /* What one option says of another. */
 static status_t check_together(const struct reading *reading)
 {
@@ -206,7 +239,7 @@ static status_t check_together(const struct reading *reading)
         status = check_prepared(reading, "prepare.transform", &config->transform);
     if (!status)
         status = check_prepared(reading, "prepare.weight", &config->weight);
-    return status;
+    return status ? status : check_tree(reading);
 }
 
 static status_t read_all(struct reading *reading, const char *text, int64_t size, int argument_count,

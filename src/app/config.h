@@ -7,12 +7,12 @@
 #include <stdio.h>
 
 #include "app/options.h"
+#include "cluster/linkage.h"
 #include "core/status.h"
 #include "data/settings.h"
 
 enum choose { CHOOSE_SILHOUETTE, CHOOSE_STABILITY, CHOOSE_GAP, CHOOSE_PREDICTION_STRENGTH };
 enum method { METHOD_KMEANS, METHOD_HIERARCHY };
-enum linkage { LINKAGE_WARD, LINKAGE_AVERAGE, LINKAGE_COMPLETE, LINKAGE_SINGLE };
 enum preparation_source { PREPARATION_KEEP, PREPARATION_REFIT };
 
 struct config {
@@ -36,7 +36,7 @@ struct config {
     int64_t restarts;
     bool polish;
     double tolerance;
-    int linkage;    /* enum linkage */
+    int linkage;    /* enum linkage (cluster/linkage.h) */
     int64_t leaves; /* LEAVES_AUTO, LEAVES_ALL, 0 (no tree) or a number */
     struct number_list levels;
     int64_t replicates;

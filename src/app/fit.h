@@ -7,7 +7,10 @@
 
 #include "app/config.h"
 #include "assess/profile.h"
+#include "cluster/hierarchy.h"
 #include "cluster/kmeans.h"
+#include "cluster/segment_tree.h"
+#include "cluster/segments.h"
 #include "core/comm.h"
 #include "core/log.h"
 #include "data/customers.h"
@@ -19,6 +22,15 @@
 #include "data/survey.h"
 #include "data/table.h"
 
+/* A cut of the tree of customers, alike on every rank. */
+struct fit_cut {
+    int64_t segments;
+    bool is_level;    /* one of hierarchy.levels; otherwise it only gives the segments */
+    int32_t *segment; /* of each leaf; numbered by falling size like all segments */
+    int32_t *leaf;    /* of each segment, the lowest of its leaves */
+    int64_t *size;    /* of each segment: customers */
+};
+
 struct fit {
     struct comm *comm;
     struct log log;
@@ -28,25 +40,71 @@ struct fit {
     char *hosts;
     struct source source;
     struct table table;
+    struct prepare_settings settings;
     int64_t repeated; /* customers left out because their id was there before */
     struct survey survey;
     struct preparation preparation;
     struct customers customers;
-    struct kmeans_result kmeans;
+    struct kmeans_result kmeans; /* how it learned; its segments are below */
+    struct hierarchy_result hierarchy;
+    struct fit_cut *cut; /* from coarse to fine */
+    int64_t cuts;
+    struct segmentation segments;
+    struct dendrogram segment_tree; /* rank 0, like the next */
+    struct segment_paths paths;
     struct profile profile;
     char **description;   /* of each segment */
     struct output output; /* rank 0 */
     int64_t peak_memory;  /* of the hungriest rank, bytes */
 };
 
-/* Results, summary and segments under temporary names, then in place. Collective. */
+/* ---- stages; collective ---- */
+
+status_t fit_open_table(struct fit *fit) __attribute__((warn_unused_result));
+
+/* Who takes part, and how the features are spread. */
+status_t fit_survey(struct fit *fit) __attribute__((warn_unused_result));
+
+/* The customers, prepared. */
+status_t fit_load(struct fit *fit) __attribute__((warn_unused_result));
+
+/* Refuses what cannot work for want of memory: EXIT_NO_MEMORY. `customers` of them take part. */
+status_t fit_check_memory(struct fit *fit, int64_t customers) __attribute__((warn_unused_result));
+
+/* Refuses more segments, leaves or levels than there are customers: EXIT_BAD_DATA. Local, alike on all ranks.
+ */
+status_t fit_check_counts(const struct fit *fit) __attribute__((warn_unused_result));
+
+/* The tree of customers, its cuts, and, where they are one of them, the segments. */
+status_t fit_grow_tree(struct fit *fit) __attribute__((warn_unused_result));
+
+/* The tree of the segments themselves. */
+status_t fit_grow_segment_tree(struct fit *fit) __attribute__((warn_unused_result));
+void fit_free_trees(struct fit *fit);
+
+/* Results, summary and segments under temporary names, then in place. */
 status_t fit_write(struct fit *fit) __attribute__((warn_unused_result));
 
-/* The files that people and dashboards read. Local: rank 0. */
+/* ---- local ---- */
+
+/* How a tree over so many customers is to be grown. */
+struct hierarchy_settings fit_hierarchy_settings(const struct config *config, int64_t customers);
+
+/* What the tree's leaves are, in a few words. */
+const char *fit_route(const struct hierarchy_result *hierarchy);
+const char *fit_linkage_name(const struct config *config);
+
+/* The segment of a coarser cut in which a segment of `fine` lies. */
+int32_t fit_parent(const struct fit_cut *fine, int64_t segment, const struct fit_cut *coarse);
+
+/* The next coarser of hierarchy.levels before cut[c]; NULL: none. */
+const struct fit_cut *fit_coarser_level(const struct fit *fit, int64_t c);
+
+/* The files that people and dashboards read: rank 0. */
 status_t fit_write_segments_csv(const struct fit *fit, const char *path) __attribute__((warn_unused_result));
 status_t fit_write_summary(const struct fit *fit, const char *path) __attribute__((warn_unused_result));
 
-/* The table of segments on stdout. Local: rank 0. */
-void fit_print_segments(const struct fit *fit);
+/* The tables on stdout: rank 0. */
+status_t fit_print(const struct fit *fit) __attribute__((warn_unused_result));
 
 #endif

@@ -96,8 +96,7 @@ const struct option fit_options[] = {
      FIELD(method),
      .default_text = "kmeans",
      .choices = "kmeans|hierarchy",
-     .later = "kmeans",
-     .help = "which of the two gives the segments"},
+     .help = "what gives the segments: k-means, or a cut of the tree of customers into k"},
 
     {.key = "kmeans.batch",
      .type = OPTION_INT,
@@ -131,26 +130,28 @@ const struct option fit_options[] = {
      FIELD(linkage),
      .default_text = "ward",
      .choices = "ward|average|complete|single",
-     .later = OPTION_LATER_MODIFIER,
-     .help = "what decides which two clusters merge next"},
+     .help = "the distance of two clusters, of which the nearest two merge next: ward (growth of the squared "
+             "deviations), or average, complete (farthest) or single (nearest) between their customers; the "
+             "last three need every customer as a leaf"},
     {.key = "hierarchy.leaves",
      .type = OPTION_COUNT,
      FIELD(leaves),
      .default_text = "auto",
      .low = 0,
      .high = OPTION_NO_LIMIT,
-     .later = "0",
-     .help = "micro-clusters under the tree; auto takes 4096, fewer for few customers; all takes every "
-             "customer; 0 "
-             "grows no tree"},
+     .help = "what the tree of customers stands on: all makes every customer a leaf (exact), a number "
+             "that many micro-clusters (ward only), 0 grows no tree; auto makes every customer a leaf where "
+             "they are at most 4096, or linkage is not ward, and else takes 4096 micro-clusters (fewer where "
+             "fewer customers are different)"},
     {.key = "hierarchy.levels",
      .type = OPTION_INTEGERS,
      FIELD(levels),
      .default_text = "[]",
      .low = 1,
      .high = 65536,
-     .later = "[]",
-     .help = "nested cuts to write beside the main one"},
+     .help =
+         "numbers of segments to cut the tree of customers into, beside segments.k; the cuts are nested in "
+         "each other"},
 
     {.key = "stability.replicates",
      .type = OPTION_INT,

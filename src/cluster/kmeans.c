@@ -148,52 +148,31 @@ static status_t improve_best(struct polish *polish, int64_t batch, struct kmeans
 
 /* ---- the result ---- */
 
-struct rank_key {
-    const double *centroid;
-    int64_t features;
-    int64_t size;
-    int64_t index;
-};
-
-static int by_falling_size(const void *a, const void *b)
-{
-    const struct rank_key *x = a;
-    const struct rank_key *y = b;
-    if (x->size != y->size)
-        return x->size > y->size ? -1 : 1;
-    for (int64_t f = 0; f < x->features; f++) {
-        if (x->centroid[f] != y->centroid[f])
-            return x->centroid[f] < y->centroid[f] ? -1 : 1;
-    }
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
 /* Puts the model's centroids in the order of their segments' numbers. *changed: they were in another. */
 static status_t renumber(struct model *model, int64_t features, bool *changed)
 {
-    struct rank_key *keys = NULL;
+    int64_t *order = NULL;
     double *centroid = NULL;
     int64_t *count = NULL;
     *changed = false;
-    status_t status = memory_new(&keys, model->k, sizeof *keys, "segment numbers");
+    status_t status = memory_new(&order, model->k, sizeof *order, "segment numbers");
     if (!status)
         status = memory_new(&centroid, model->k * features, sizeof *centroid, "centroids");
     if (!status)
         status = memory_new(&count, model->k, sizeof *count, "segment sizes");
-    for (int64_t h = 0; !status && h < model->k; h++)
-        keys[h] = (struct rank_key){model->centroid + h * features, features, model->count[h], h};
     if (!status)
-        qsort(keys, (size_t)model->k, sizeof *keys, by_falling_size);
+        status = segments_order(model->k, features, model->centroid, model->count, order);
     for (int64_t h = 0; !status && h < model->k; h++) {
-        *changed = *changed || keys[h].index != h;
-        memcpy(centroid + h * features, keys[h].centroid, (size_t)features * sizeof *centroid);
-        count[h] = keys[h].size;
+        *changed = *changed || order[h] != h;
+        memcpy(centroid + h * features, model->centroid + order[h] * features,
+               (size_t)features * sizeof *centroid);
+        count[h] = model->count[order[h]];
     }
     if (!status) {
         memcpy(model->centroid, centroid, (size_t)(model->k * features) * sizeof *centroid);
         memcpy(model->count, count, (size_t)model->k * sizeof *count);
     }
-    free(keys);
+    free(order);
     free(centroid);
     free(count);
     return status;
@@ -218,46 +197,37 @@ static status_t settle_numbers(struct panel *panel, int64_t best)
     return status;
 }
 
-static double spread_around_the_mean(const struct panel *panel, const struct model *model)
+static status_t take_segments(const struct panel *panel, int64_t best, struct segmentation *segments)
 {
-    int64_t features = panel->customers->features;
-    __float128 squares = (__float128)panel->squares[0] + (__float128)panel->squares[1];
-    for (int64_t f = 0; f < features; f++) {
-        __float128 sum = 0;
-        for (int64_t h = 0; h < model->k; h++)
-            sum += (__float128)model->sum[h * features + f];
-        squares -= sum * sum / (__float128)panel->customers->used;
-    }
-    return (double)squares;
+    const struct model *model = &panel->model[best];
+    size_t size = (size_t)(model->k * panel->customers->features) * sizeof *segments->centroid;
+    *segments = (struct segmentation){.k = model->k};
+    status_t status = segments_open(segments, panel->customers);
+    if (!status)
+        status = memory_new(&segments->label, panel->customers->partition.block_count * BLOCK_ROWS,
+                            sizeof *segments->label, "labels");
+    if (status)
+        return status;
+    memcpy(segments->centroid, model->centroid, size);
+    memcpy(segments->sum, model->sum, size);
+    memcpy(segments->size, model->count, (size_t)model->k * sizeof *segments->size);
+    segments_measure(segments, panel->squares);
+    return panel_label(panel, best, segments->label);
 }
 
 static status_t take_result(const struct panel *panel, const struct polish *polish,
                             struct kmeans_result *result)
 {
-    const struct model *model = &panel->model[result->best_restart];
-    int64_t size = result->k * result->features;
-    status_t status = memory_new(&result->centroid, size, sizeof *result->centroid, "centroids");
-    if (!status)
-        status = memory_new(&result->size, result->k, sizeof *result->size, "segment sizes");
-    if (!status)
-        status = memory_new(&result->label, panel->customers->partition.block_count * BLOCK_ROWS,
-                            sizeof *result->label, "labels");
-    if (!status) {
-        memcpy(result->centroid, model->centroid, (size_t)size * sizeof *result->centroid);
-        memcpy(result->size, model->count, (size_t)result->k * sizeof *result->size);
-        result->inertia = model->inertia;
-        result->total_squares = spread_around_the_mean(panel, model);
-        result->passes = polish->passes;
-        result->refills = polish->refills;
-        result->converged = polish->converged[result->best_restart];
-        result->step_bytes = panel_wire_bytes(panel);
-        result->by_gemm = panel->way == PANEL_GEMM;
-        memcpy(result->seconds, panel->seconds, sizeof result->seconds);
-        result->visited = panel->visited;
-        result->assigned = panel->assigned;
-        result->undecided = panel->undecided;
-        status = panel_label(panel, result->best_restart, result->label);
-    }
+    status_t status = take_segments(panel, result->best_restart, &result->segments);
+    result->passes = polish->passes;
+    result->refills = polish->refills;
+    result->converged = polish->converged[result->best_restart];
+    result->step_bytes = panel_wire_bytes(panel);
+    result->by_gemm = panel->way == PANEL_GEMM;
+    memcpy(result->seconds, panel->seconds, sizeof result->seconds);
+    result->visited = panel->visited;
+    result->assigned = panel->assigned;
+    result->undecided = panel->undecided;
     return comm_agree(panel->customers->comm, status);
 }
 
@@ -327,8 +297,7 @@ static status_t learn(struct panel *panel, struct minibatch_plan *plan, struct p
 status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,
                     const struct kmeans_settings *settings, struct kmeans_result *result)
 {
-    *result = (struct kmeans_result){
-        .k = settings->k, .features = customers->features, .restarts = settings->restarts};
+    *result = (struct kmeans_result){.restarts = settings->restarts};
     /* a batch of more than all customers is all of them */
     int64_t rows = customers->partition.rows;
     int64_t batch = settings->batch < rows ? settings->batch : rows;
@@ -356,16 +325,9 @@ status_t kmeans_run(const struct customers *customers, const struct preparation 
     return status;
 }
 
-double kmeans_explained(const struct kmeans_result *result)
-{
-    return result->total_squares > 0 ? 1.0 - result->inertia / result->total_squares : 0.0;
-}
-
 void kmeans_free(struct kmeans_result *result)
 {
-    free(result->centroid);
-    free(result->size);
-    free(result->label);
+    segments_free(&result->segments);
     free(result->restart_inertia);
     *result = (struct kmeans_result){0};
 }

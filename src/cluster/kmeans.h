@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cluster/segments.h"
 #include "core/status.h"
 #include "data/customers.h"
 
@@ -21,13 +22,7 @@ struct kmeans_settings {
 };
 
 struct kmeans_result {
-    int64_t k;
-    int64_t features;
-    double *centroid;     /* k x features, prepared units, by falling size (ties: lexicographically) */
-    int64_t *size;        /* k: customers, over all ranks */
-    int32_t *label;       /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out */
-    double inertia;       /* of the labels and centroids above, over all customers */
-    double total_squares; /* sum of squared distances to the mean customer, prepared units */
+    struct segmentation segments; /* by falling size (ties: by centroid, lexicographically) */
     int64_t restarts;
     double *restart_inertia; /* of each restart after its last pass */
     int64_t best_restart;
@@ -47,9 +42,6 @@ struct kmeans_result {
 status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,
                     const struct kmeans_settings *settings, struct kmeans_result *result)
     __attribute__((warn_unused_result));
-/* The share of the customers' squared distances to their mean that the segments explain. Local. */
-double kmeans_explained(const struct kmeans_result *result);
-
 void kmeans_free(struct kmeans_result *result);
 
 #endif

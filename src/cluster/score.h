@@ -1,4 +1,4 @@
-/* A customer's place among the segments: nearest, second nearest, how near, how clear. Local. */
+/* A customer's place among the segments: its own, the nearest other, how near, how clear. Local. */
 #ifndef LOHKO_CLUSTER_SCORE_H
 #define LOHKO_CLUSTER_SCORE_H
 
@@ -11,11 +11,14 @@
 struct score {
     const struct customers *customers;
     struct tile_centroids centroids; /* k, features, centroid */
+    const int32_t *label;            /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out */
 };
 
-/* An assignments_maker; `context` is a struct score. Customers left out get segment and runner-up -1,
- * distance and shadow NaN; with one segment the runner-up is -1 and the shadow 0. shadow = 2 d1 / (d1 + d2).
- */
+/* An assignments_maker; `context` is a struct score. The segment is the label; the runner-up is the nearest
+ * of the others, the lowest number on a tie. With d1 and d2 the distances to their centroids, shadow = 2 d1 /
+ * (d1
+ * + d2): above 1 where the label is not that of the nearest centroid. Customers left out get segment and
+ * runner-up -1, distance and shadow NaN; with one segment the runner-up is -1 and the shadow 0. */
 void score_blocks(void *context, int64_t first, int64_t count, const struct assignments *piece);
 
 #endif

@@ -6,68 +6,8 @@
 
 #include "core/memory.h"
 #include "data/h5.h"
+#include "data/results_dataset.h"
 #include "data/survey.h"
-
-/* ---- small datasets ---- */
-
-struct dataset {
-    const char *name;
-    const char *unit; /* what the numbers are, for whoever opens the file */
-    hid_t file_type;
-    hid_t memory_type;
-    int rank;
-    hsize_t dimensions[2];
-};
-
-static status_t write_dataset(hid_t file, const struct dataset *wanted, const void *values,
-                              const char *const *column_names)
-{
-    hid_t dataset = H5I_INVALID_HID;
-    status_t status =
-        h5_create_dataset(file, wanted->name, wanted->file_type, wanted->rank, wanted->dimensions, &dataset);
-    if (!status && H5Dwrite(dataset, wanted->memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
-        status = h5_failure(EXIT_IO_ERROR, "%s cannot be written", wanted->name);
-    if (!status)
-        status = h5_write_text(dataset, "unit", wanted->unit);
-    if (!status && column_names)
-        status = h5_write_texts(dataset, "feature_names", column_names,
-                                (int64_t)wanted->dimensions[wanted->rank - 1]);
-    if (!h5_close(dataset))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", wanted->name));
-    return status;
-}
-
-static status_t write_real(hid_t file, const char *name, const char *unit, int64_t rows, int64_t columns,
-                           const double *values, const char *const *column_names)
-{
-    struct dataset dataset = {name,
-                              unit,
-                              H5T_IEEE_F64LE,
-                              H5T_NATIVE_DOUBLE,
-                              columns > 0 ? 2 : 1,
-                              {(hsize_t)rows, (hsize_t)columns}};
-    return write_dataset(file, &dataset, values, column_names);
-}
-
-static status_t write_whole(hid_t file, const char *name, const char *unit, int64_t rows,
-                            const int64_t *values)
-{
-    struct dataset dataset = {name, unit, H5T_STD_I64LE, H5T_NATIVE_INT64, 1, {(hsize_t)rows, 0}};
-    return write_dataset(file, &dataset, values, NULL);
-}
-
-static status_t write_names(hid_t file, const char *name, const char *const *texts, int64_t count)
-{
-    hid_t type = H5Tcopy(H5T_C_S1);
-    status_t status = STATUS_OK;
-    if (type < 0 || H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)
-        status = h5_failure(EXIT_INTERNAL, "%s: no type for text", name);
-    struct dataset dataset = {name, "name", type, type, 1, {(hsize_t)count, 0}};
-    if (!status)
-        status = write_dataset(file, &dataset, texts, NULL);
-    h5_close(type);
-    return status;
-}
 
 /* ---- /segments and /model ---- */
 
@@ -97,11 +37,11 @@ static status_t write_centroids(hid_t file, const struct results_content *conten
                 content->mean[h * content->table->columns + preparation->feature[f].column];
     }
     if (!status)
-        status = write_real(file, "/segments/centroid", "input units", content->k, preparation->count,
-                            centroid, kept);
+        status = results_write_real(file, "/segments/centroid", "input units", content->k, preparation->count,
+                                    centroid, kept);
     if (!status)
-        status = write_real(file, "/segments/centroid_prepared", "prepared units", content->k,
-                            preparation->count, content->centroid_prepared, kept);
+        status = results_write_real(file, "/segments/centroid_prepared", "prepared units", content->k,
+                                    preparation->count, content->centroid_prepared, kept);
     free(centroid);
     return status;
 }
@@ -109,17 +49,22 @@ static status_t write_centroids(hid_t file, const struct results_content *conten
 static status_t write_segments(hid_t file, const struct results_content *content, const char *const *names)
 {
     int64_t columns = content->table->columns;
-    status_t status = write_whole(file, "/segments/size", "customers", content->k, content->size);
+    status_t status = results_write_whole(file, "/segments/size", "customers", content->k, content->size);
     if (!status)
         status = write_centroids(file, content, names + columns);
     if (!status)
-        status = write_real(file, "/segments/mean", "input units", content->k, columns, content->mean, names);
+        status = results_write_real(file, "/segments/mean", "input units", content->k, columns, content->mean,
+                                    names);
     if (!status)
-        status = write_real(file, "/segments/stddev", "input units (population)", content->k, columns,
-                            content->deviation, names);
+        status = results_write_real(file, "/segments/stddev", "input units (population)", content->k, columns,
+                                    content->deviation, names);
     if (!status)
-        status =
-            write_real(file, "/segments/median", "input units", content->k, columns, content->median, names);
+        status = results_write_real(file, "/segments/median", "input units", content->k, columns,
+                                    content->median, names);
+    if (!status && content->k > 1)
+        status = results_write_real(file, "/hierarchy/segment_linkage",
+                                    "two nodes, height in prepared units, segments underneath",
+                                    content->k - 1, 4, content->segment_linkage, NULL);
     return status;
 }
 
@@ -158,8 +103,8 @@ static status_t write_constants(hid_t file, const struct preparation *preparatio
             values[c * preparation->count + f] = constant[c];
     }
     for (int c = 0; !status && c < CONSTANTS; c++)
-        status = write_real(file, names[c], units[c], preparation->count, 0, values + c * preparation->count,
-                            NULL);
+        status = results_write_real(file, names[c], units[c], preparation->count, 0,
+                                    values + c * preparation->count, NULL);
     free(values);
     return status;
 }
@@ -176,9 +121,9 @@ static status_t write_transforms(hid_t file, const struct preparation *preparati
         missing[f] = preparation->feature[f].missing;
     }
     if (!status)
-        status = write_names(file, "/model/transform", transforms, preparation->count);
+        status = results_write_names(file, "/model/transform", transforms, preparation->count);
     if (!status)
-        status = write_whole(file, "/model/missing", "customers", preparation->count, missing);
+        status = results_write_whole(file, "/model/missing", "customers", preparation->count, missing);
     free(transforms);
     free(missing);
     return status;
@@ -188,17 +133,17 @@ static status_t write_model(hid_t file, const struct results_content *content, c
 {
     const struct preparation *preparation = content->preparation;
     const char *const *kept = names + content->table->columns;
-    status_t status = write_names(file, "/model/feature_names", kept, preparation->count);
+    status_t status = results_write_names(file, "/model/feature_names", kept, preparation->count);
     if (!status)
         status = write_transforms(file, preparation);
     if (!status)
         status = write_constants(file, preparation);
     if (!status)
-        status = write_real(file, "/model/centroid", "prepared units", content->k, preparation->count,
-                            content->centroid_prepared, kept);
+        status = results_write_real(file, "/model/centroid", "prepared units", content->k, preparation->count,
+                                    content->centroid_prepared, kept);
     if (!status)
-        status = write_real(file, "/model/restart_inertia", "prepared units, squared", content->restarts, 0,
-                            content->restart_inertia, NULL);
+        status = results_write_real(file, "/model/restart_inertia", "prepared units, squared",
+                                    content->restarts, 0, content->restart_inertia, NULL);
     return status;
 }
 
@@ -211,15 +156,8 @@ status_t results_write_content(struct results_file *results, const struct result
         status = write_segments(results->file, content, names);
     if (!status)
         status = write_model(results->file, content, names);
-    for (int64_t a = 0; !status && a < attribute_count; a++) {
-        const struct results_attribute *attribute = &attributes[a];
-        if (attribute->text)
-            status = h5_write_text(results->file, attribute->name, attribute->text);
-        else if (attribute->whole)
-            status = h5_write_number(results->file, attribute->name, H5T_NATIVE_INT64, &attribute->integer);
-        else
-            status = h5_write_number(results->file, attribute->name, H5T_NATIVE_DOUBLE, &attribute->real);
-    }
+    if (!status)
+        status = results_write_attributes(results->file, attributes, attribute_count);
     free(names);
     return status;
 }

@@ -38,9 +38,10 @@ struct results_content {
     const double *median;
     int64_t restarts;
     const double *restart_inertia;
+    const double *segment_linkage; /* (k - 1) x 4, as SciPy has it; NULL where k is 1 */
 };
 
-/* An attribute of the root: text, or a number where text is NULL. */
+/* An attribute: text, or a number where text is NULL. */
 struct results_attribute {
     const char *name;
     const char *text;
@@ -60,7 +61,7 @@ status_t results_create(struct results_file *results, const char *path) __attrib
 status_t results_write_assignments(struct results_file *results, struct comm *comm, const struct table *table,
                                    assignments_maker make, void *context) __attribute__((warn_unused_result));
 
-/* /segments, /model and the attributes of the root. Local: rank 0. */
+/* /segments, /hierarchy/segment_linkage, /model and the attributes of the root. Local: rank 0. */
 status_t results_write_content(struct results_file *results, const struct results_content *content,
                                const struct results_attribute *attributes, int64_t attribute_count)
     __attribute__((warn_unused_result));
@@ -71,7 +72,7 @@ status_t results_close(struct results_file *results) __attribute__((warn_unused_
 /* The HDF5 library's version. Local. */
 void results_library(char *text, size_t size);
 
-/* Bytes that the file will take, about. */
+/* Bytes that the file will take without /hierarchy, about. */
 int64_t results_bytes(const struct table *table, int64_t k);
 
 #endif

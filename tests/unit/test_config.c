@@ -81,11 +81,11 @@ static void defaults_are_the_contract(void **state)
     assert_true(config.k_low == 8 && config.k_high == 8);
     assert_true(config.choose == CHOOSE_SILHOUETTE && config.method == METHOD_KMEANS);
     assert_true(config.batch == 65536 && config.restarts == 8 && config.polish && config.tolerance == 1e-4);
-    assert_true(config.linkage == LINKAGE_WARD && config.levels.count == 0);
+    assert_true(config.linkage == LINKAGE_WARD && config.leaves == LEAVES_AUTO && config.levels.count == 0);
     assert_true(config.seed == 1 && config.memory == MEMORY_AUTO && !config.resume);
     assert_true(!config.previous && config.preparation == PREPARATION_KEEP);
     /* Off, as the parts that they belong to are not there yet. */
-    assert_true(config.leaves == 0 && config.replicates == 0 && config.checkpoint == 0);
+    assert_true(config.replicates == 0 && config.checkpoint == 0);
     config_free(&config);
 }
 
@@ -220,31 +220,55 @@ static void options_agree_with_each_other(void **state)
            "--prepare.transform: \"c\" is in features.profile: it is only described, never prepared");
 }
 
+static void the_tree_of_customers(void **state)
+{
+    (void)state;
+    struct config config;
+    accept(NEEDED "hierarchy: {linkage: single, leaves: all, levels: [12, 3]}\nsegments.method: hierarchy\n",
+           NULL, &config, NULL);
+    assert_true(config.method == METHOD_HIERARCHY && config.linkage == LINKAGE_SINGLE);
+    assert_true(config.leaves == LEAVES_ALL && config.levels.count == 2 && config.levels.value[0] == 12);
+    config_free(&config);
+    accept(NEEDED "hierarchy: {linkage: average, leaves: 0}\n", NULL, &config, NULL);
+    assert_int_equal(config.leaves, 0);
+    config_free(&config);
+    accept(NEEDED, ARGUMENTS("--hierarchy.leaves=100", "--hierarchy.levels=3,60000"), &config, NULL);
+    config_free(&config);
+    refuse_file(NEEDED "hierarchy:\n  leaves: 0\n  levels: [3]\n",
+                "demo.yaml:6: hierarchy.levels: cuts need a tree, but hierarchy.leaves is 0");
+    refuse(NEEDED "segments.method: hierarchy\n", ARGUMENTS("--hierarchy.leaves=0"), EXIT_BAD_CONFIG,
+           "demo.yaml:4: segments.method: hierarchy needs a tree, but hierarchy.leaves is 0");
+    refuse_file(NEEDED "hierarchy: {linkage: complete, leaves: 100}\n",
+                "demo.yaml:4: hierarchy.leaves: a number of micro-clusters goes with hierarchy.linkage: ward "
+                "only (expected here: all)");
+    refuse_file(NEEDED "hierarchy: {levels: [3, 12, 3]}\n",
+                "demo.yaml:4: hierarchy.levels: 3 is given twice");
+    refuse_argument(
+        "--hierarchy.levels=[0]",
+        "--hierarchy.levels: \"0\" is out of range (expected: a list of whole numbers from 1 to 65536, "
+        "such as [3, 12])");
+}
+
 static void options_of_later_versions(void **state)
 {
     (void)state;
     struct config config;
     accept(NEEDED
-           "hierarchy: {leaves: 0, levels: [], linkage: single}\nstability: {replicates: 0}\n"
+           "stability: {replicates: 0}\n"
            "run: {checkpoint: 0, resume: false}\nprevious: {results: none, preparation: refit}\n"
-           "segments.choose: gap\nsegments.method: kmeans\n",
+           "segments.choose: gap\n",
            NULL, &config, NULL);
-    assert_true(config.linkage == LINKAGE_SINGLE && config.choose == CHOOSE_GAP);
+    assert_int_equal(config.choose, CHOOSE_GAP);
     config_free(&config);
-    accept(NEEDED "hierarchy: {leaves: auto}\nstability: {replicates: 50}\n",
-           ARGUMENTS("--run.checkpoint=3e2"), &config,
-           "hierarchy.leaves: auto has no effect in this version\n"
+    accept(NEEDED "stability: {replicates: 50}\n", ARGUMENTS("--run.checkpoint=3e2"), &config,
            "stability.replicates: 50 has no effect in this version\n"
            "run.checkpoint: 300 has no effect in this version");
-    assert_true(config.leaves == 0 && config.replicates == 0 && config.checkpoint == 0);
+    assert_true(config.replicates == 0 && config.checkpoint == 0);
     config_free(&config);
     static const struct {
         const char *key, *value;
-    } later[] = {{"segments.method", "hierarchy"}, {"segments.k", "2..12"},
-                 {"hierarchy.leaves", "100"},      {"hierarchy.leaves", "all"},
-                 {"hierarchy.levels", "[3, 12]"},  {"stability.replicates", "49"},
-                 {"run.checkpoint", "60"},         {"run.resume", "true"},
-                 {"previous.results", "x.h5"},     {"previous.results", "\"none\""}};
+    } later[] = {{"segments.k", "2..12"}, {"stability.replicates", "49"}, {"run.checkpoint", "60"},
+                 {"run.resume", "true"},  {"previous.results", "x.h5"},   {"previous.results", "\"none\""}};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         char text[200];
         char message[200];
@@ -351,6 +375,7 @@ int main(void)
         cmocka_unit_test(keys_given_twice_are_refused),
         cmocka_unit_test(the_command_line_overrules),
         cmocka_unit_test(options_agree_with_each_other),
+        cmocka_unit_test(the_tree_of_customers),
         cmocka_unit_test(options_of_later_versions),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(deep_nesting_and_size_are_bounded),

@@ -108,6 +108,23 @@ static void follow_merges(const struct merge *merge, int64_t rows, int64_t leave
     }
 }
 
+/* Names each cluster by any of its points, where draw_merges takes the lowest. */
+static void name_by_any_point(uint64_t seed, int64_t leaves, struct merge *merge)
+{
+    for (int64_t row = 0; row < leaves - 1; row++) {
+        int32_t *point[] = {&merge[row].first, &merge[row].second};
+        int64_t node[LEAVES];
+        follow_merges(merge, row, leaves, node);
+        for (int side = 0; side < 2; side++) {
+            int64_t own = node[*point[side]];
+            int64_t any = (int64_t)(uniform(seed, row, 3 + side) * (double)leaves);
+            while (node[any] != own)
+                any = (any + 1) % leaves;
+            *point[side] = (int32_t)any;
+        }
+    }
+}
+
 static void check_rows(const struct dendrogram *tree, const struct merge *merge)
 {
     for (int64_t row = 0; row < tree->leaves - 1; row++) {
@@ -173,6 +190,8 @@ static void random_trees(void **state)
         struct dendrogram tree;
         int64_t leaves = 2 + (int64_t)(seed * 17 % (LEAVES - 1));
         draw_merges(seed, leaves, merge);
+        if (seed % 2 == 1)
+            name_by_any_point(seed, leaves, merge);
         /* out of order, but for those of one height */
         for (int64_t i = 0; i < leaves - 1; i++) {
             int64_t place = 0;

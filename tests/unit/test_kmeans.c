@@ -76,17 +76,17 @@ static int32_t *gather_labels(const struct sample *sample, const int32_t *label)
     return all;
 }
 
-static void check_order(const struct kmeans_result *result)
+static void check_order(const struct segmentation *segments)
 {
-    for (int64_t h = 1; h < result->k; h++) {
-        const double *before = result->centroid + (h - 1) * result->features;
-        const double *here = before + result->features;
-        assert_true(result->size[h - 1] >= result->size[h]);
+    for (int64_t h = 1; h < segments->k; h++) {
+        const double *before = segments->centroid + (h - 1) * segments->features;
+        const double *here = before + segments->features;
+        assert_true(segments->size[h - 1] >= segments->size[h]);
         int64_t f = 0;
-        while (f < result->features && before[f] == here[f])
+        while (f < segments->features && before[f] == here[f])
             f++;
-        assert_true(f < result->features);
-        if (result->size[h - 1] == result->size[h])
+        assert_true(f < segments->features);
+        if (segments->size[h - 1] == segments->size[h])
             assert_true(before[f] < here[f]);
     }
 }
@@ -111,35 +111,43 @@ static double total_squares(const struct sample *sample)
 /* Sizes, labels, inertia, numbering and totals agree with the customers. */
 static void check_result(const struct sample *sample, const struct kmeans_result *result)
 {
+    const struct segmentation *segments = &result->segments;
     int64_t rows = sample->customers.partition.rows;
-    int32_t *label = gather_labels(sample, result->label);
+    int64_t features = segments->features;
+    int32_t *label = gather_labels(sample, segments->label);
     int64_t *size = NULL;
-    assert_ok(memory_new(&size, result->k, sizeof *size, "test sizes"));
+    double *member_sum = NULL;
+    assert_ok(memory_new(&member_sum, segments->k * features, sizeof *member_sum, "test sums"));
+    assert_ok(memory_new(&size, segments->k, sizeof *size, "test sizes"));
     __float128 sum = 0;
     for (int64_t row = 0; row < rows; row++) {
-        assert_true(label[row] < result->k && (label[row] < 0) == sample->is_out[row]);
+        assert_true(label[row] < segments->k && (label[row] < 0) == sample->is_out[row]);
         if (label[row] < 0)
             continue;
         size[label[row]]++;
-        sum += (__float128)sample_distance(sample, row, result->centroid + label[row] * result->features);
+        sum += (__float128)sample_distance(sample, row, segments->centroid + label[row] * features);
+        for (int64_t f = 0; f < features; f++)
+            member_sum[label[row] * features + f] += (double)sample->all[row * features + f];
     }
-    for (int64_t h = 0; h < result->k; h++) {
-        assert_int_equal(size[h], result->size[h]);
+    for (int64_t h = 0; h < segments->k; h++) {
+        assert_int_equal(size[h], segments->size[h]);
         assert_true(size[h] > 0);
     }
+    assert_memory_equal(member_sum, segments->sum, (size_t)(segments->k * features) * sizeof *member_sum);
     double inertia = (double)sum;
-    assert_true(fabs(result->inertia - inertia) <= 1e-12 * inertia + 1e-9);
+    assert_true(fabs(segments->inertia - inertia) <= 1e-12 * inertia + 1e-9);
     const struct partition *part = &sample->customers.partition;
     for (int64_t row = part->first_row; row < part->first_row + part->row_count; row++)
-        assert_int_equal(label[row], sample_nearest(sample, row, result->centroid, result->k));
+        assert_int_equal(label[row], sample_nearest(sample, row, segments->centroid, segments->k));
     double total = total_squares(sample);
-    assert_true(fabs(result->total_squares - total) <= 1e-12 * total + 1e-9);
-    check_order(result);
+    assert_true(fabs(segments->total_squares - total) <= 1e-12 * total + 1e-9);
+    check_order(segments);
     double lowest = result->restart_inertia[0];
     for (int64_t m = 1; m < result->restarts; m++)
         lowest = fmin(lowest, result->restart_inertia[m]);
-    assert_true(result->inertia <= lowest * (1 + 1e-12));
+    assert_true(segments->inertia <= lowest * (1 + 1e-12));
     free(size);
+    free(member_sum);
     free(label);
 }
 
@@ -213,17 +221,18 @@ static void ranks_do_not_change_the_result(void **state)
     sample_open(&own, &alone, 5000, 4, clouds, every_third);
     assert_ok(kmeans_run(&sample.customers, &sample.preparation, &settings, &result));
     assert_ok(kmeans_run(&own.customers, &own.preparation, &settings, &expected));
-    assert_memory_equal(result.centroid, expected.centroid, 20 * sizeof(double));
-    assert_memory_equal(result.size, expected.size, 5 * sizeof(int64_t));
+    assert_memory_equal(result.segments.centroid, expected.segments.centroid, 20 * sizeof(double));
+    assert_memory_equal(result.segments.size, expected.segments.size, 5 * sizeof(int64_t));
     assert_memory_equal(result.restart_inertia, expected.restart_inertia, 3 * sizeof(double));
-    assert_memory_equal(&result.inertia, &expected.inertia, sizeof(double));
-    assert_memory_equal(&result.total_squares, &expected.total_squares, sizeof(double));
+    assert_memory_equal(&result.segments.inertia, &expected.segments.inertia, sizeof(double));
+    assert_memory_equal(&result.segments.total_squares, &expected.segments.total_squares, sizeof(double));
     assert_int_equal(result.best_restart, expected.best_restart);
     assert_int_equal(result.batches, expected.batches);
     assert_int_equal(result.passes, expected.passes);
     assert_int_equal(result.swaps, expected.swaps);
     if (sample.customers.partition.row_count > 0)
-        assert_memory_equal(result.label, expected.label + sample.customers.partition.first_row,
+        assert_memory_equal(result.segments.label,
+                            expected.segments.label + sample.customers.partition.first_row,
                             (size_t)sample.customers.partition.row_count * sizeof(int32_t));
     kmeans_free(&result);
     kmeans_free(&expected);
@@ -242,7 +251,7 @@ static void as_many_segments_as_distinct_customers(void **state)
         settings.seed = seed;
         sample_open(&sample, &world, 2100, 2, grid, NULL);
         run_and_check(&sample, &settings, &result);
-        assert_true(result.inertia == 0);
+        assert_true(result.segments.inertia == 0);
         kmeans_free(&result);
         settings.k = 13;
         assert_failure(kmeans_run(&sample.customers, &sample.preparation, &settings, &result), EXIT_BAD_DATA,
@@ -268,14 +277,15 @@ static void one_customer_or_many_equal_ones(void **state)
     for (int64_t rows = 1; rows <= 2100; rows += 2099) {
         sample_open(&sample, &world, rows, 2, identical, NULL);
         run_and_check(&sample, &settings, &result);
-        assert_true(result.inertia == 0 && result.centroid[0] == 3.25 && result.centroid[1] == 4.25);
-        assert_int_equal(result.size[0], rows);
+        assert_true(result.segments.inertia == 0 && result.segments.centroid[0] == 3.25 &&
+                    result.segments.centroid[1] == 4.25);
+        assert_int_equal(result.segments.size[0], rows);
         kmeans_free(&result);
         sample_close(&sample);
     }
     sample_open(&sample, &world, 2100, 3, clouds, all_but_one);
     run_and_check(&sample, &settings, &result);
-    assert_int_equal(result.size[0], 1);
+    assert_int_equal(result.segments.size[0], 1);
     kmeans_free(&result);
     sample_close(&sample);
 }
@@ -289,9 +299,9 @@ static void a_lonely_customer_is_a_segment(void **state)
     settings.k = 3;
     sample_open(&sample, &world, 2100, 1, lonely, NULL);
     run_and_check(&sample, &settings, &result);
-    assert_true(result.inertia == 0);
-    assert_int_equal(result.size[0], 2098);
-    assert_true(result.centroid[1] == 0.5 && result.centroid[2] == 900.0);
+    assert_true(result.segments.inertia == 0);
+    assert_int_equal(result.segments.size[0], 2098);
+    assert_true(result.segments.centroid[1] == 0.5 && result.segments.centroid[2] == 900.0);
     kmeans_free(&result);
     sample_close(&sample);
 }

@@ -139,6 +139,7 @@ static const double mean[K * COLUMNS] = {10, 20, 30, 40, 50, (double)NAN};
 static const double deviation[K * COLUMNS] = {1, 2, 3, 4, 5, 6};
 static const double median[K * COLUMNS] = {7, 8, 9, 10, 11, 12};
 static const int64_t size[K] = {INT64_C(5000000000), 3};
+static const double segment_linkage[4] = {0, 1, 2.5, 2};
 static const double inertia[3] = {0.5, 0.25, 0.125};
 
 static struct prepared_feature features[KEPT] = {{.column = 0,
@@ -220,6 +221,7 @@ static void check_content(hid_t file)
     expect_reals(file, "/segments/median", K, COLUMNS, median);
     expect_reals(file, "/model/centroid", K, KEPT, centroid);
     expect_reals(file, "/model/restart_inertia", 3, 0, inertia);
+    expect_reals(file, "/hierarchy/segment_linkage", 1, 4, segment_linkage);
     expect_reals(file, "/model/factor", KEPT, 0, factors);
     expect_reals(file, "/model/fill", KEPT, 0, fills);
     expect_reals(file, "/model/clip_low", KEPT, 0, lows);
@@ -263,8 +265,8 @@ static void content_and_attributes_are_as_given(void **state)
     };
     write_matrix(path_to("input.h5"), 50, COLUMNS, cell);
     input_open(&input, &world, path_to("input.h5"), -1);
-    struct results_content content = {&input.table, &preparation, K,      centroid, size,
-                                      mean,         deviation,    median, 3,        inertia};
+    struct results_content content = {&input.table, &preparation, K, centroid, size,           mean,
+                                      deviation,    median,       3, inertia,  segment_linkage};
     if (world.rank == 0) {
         struct results_file results;
         assert_ok(results_create(&results, path_to("results.h5")));

@@ -17,47 +17,63 @@ static bool some(int64_t row)
     return row % 6 == 5 || row / BLOCK_ROWS == 0;
 }
 
-static void check_customer(const struct sample *sample, int64_t row, const double *centroid, int64_t k,
-                           const struct assignments *piece, int64_t at)
+/* The nearest centroid but `not_this`, the lowest number on a tie; -1 where there is none. */
+static int32_t nearest_but(const struct sample *sample, int64_t row, const double *centroid, int64_t k,
+                           int32_t not_this)
 {
-    int32_t first = -1;
-    int32_t second = -1;
-    double distance[MOST_K] = {0};
+    int32_t nearest = -1;
     for (int32_t h = 0; h < k; h++) {
-        distance[h] = sample_distance(sample, row, centroid + h * FEATURES);
-        if (first < 0 || distance[h] < distance[first]) {
-            second = first;
-            first = h;
-        } else if (second < 0 || distance[h] < distance[second]) {
-            second = h;
-        }
+        if (h != not_this && (nearest < 0 || sample_distance(sample, row, centroid + h * FEATURES) <
+                                                 sample_distance(sample, row, centroid + nearest * FEATURES)))
+            nearest = h;
     }
-    double nearest = sqrt(distance[first]);
-    assert_int_equal(piece->segment[at], first);
-    assert_int_equal(piece->runner_up[at], second);
-    assert_true(piece->distance[at] == (float)nearest);
-    double shadow = second < 0 || nearest == 0 ? 0.0 : 2 * nearest / (nearest + sqrt(distance[second]));
-    assert_true(fabs((double)piece->shadow[at] - shadow) <= 1e-7);
-    assert_true(piece->shadow[at] >= 0 && piece->shadow[at] <= 1);
+    return nearest;
 }
 
-static void check_pieces(int64_t k, int64_t blocks_a_piece)
+static void check_customer(const struct sample *sample, int64_t row, const struct score *score,
+                           const struct assignments *piece, int64_t at)
+{
+    const double *centroid = score->centroids.centroid;
+    int32_t own = score->label[row - sample->customers.partition.first_row];
+    int32_t other = nearest_but(sample, row, centroid, score->centroids.k, own);
+    double distance = sqrt(sample_distance(sample, row, centroid + own * FEATURES));
+    double second = other < 0 ? 0.0 : sqrt(sample_distance(sample, row, centroid + other * FEATURES));
+    double shadow = other < 0 || distance == 0 ? 0.0 : 2 * distance / (distance + second);
+    assert_int_equal(piece->segment[at], own);
+    assert_int_equal(piece->runner_up[at], other);
+    assert_true(piece->distance[at] == (float)distance);
+    assert_true(fabs((double)piece->shadow[at] - shadow) <= 2e-7);
+}
+
+/* Labels of this rank's customers: of the nearest centroid, or any. */
+static int32_t *make_labels(const struct sample *sample, const double *centroid, int64_t k, bool nearest)
+{
+    const struct partition *part = &sample->customers.partition;
+    int32_t *label = NULL;
+    assert_ok(memory_new(&label, part->block_count * BLOCK_ROWS, sizeof *label, "test labels"));
+    for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
+        int64_t row = part->first_row + i;
+        bool out = row >= ROWS || sample->is_out[row];
+        label[i] = out ? -1 : nearest ? sample_nearest(sample, row, centroid, k) : (int32_t)(row * 7 % k);
+    }
+    return label;
+}
+
+static void check_pieces(int64_t k, int64_t blocks_a_piece, bool nearest)
 {
     struct sample sample;
     double centroid[MOST_K * FEATURES];
-    int32_t *segment = NULL;
-    int32_t *runner_up = NULL;
-    float *distance = NULL;
-    float *shadow = NULL;
+    struct assignments piece;
+    int64_t entries = blocks_a_piece * BLOCK_ROWS;
     sample_open(&sample, &world, ROWS, FEATURES, values, some);
     for (int64_t i = 0; i < k * FEATURES; i++)
         centroid[i] = floor(5 * uniform(3, i / FEATURES % 4, i % FEATURES)); /* the fifth is a duplicate */
-    struct score score = {&sample.customers, {.k = k, .features = FEATURES, .centroid = centroid}};
-    assert_ok(memory_new(&segment, blocks_a_piece * BLOCK_ROWS, 4, "test scores"));
-    assert_ok(memory_new(&runner_up, blocks_a_piece * BLOCK_ROWS, 4, "test scores"));
-    assert_ok(memory_new(&distance, blocks_a_piece * BLOCK_ROWS, 4, "test scores"));
-    assert_ok(memory_new(&shadow, blocks_a_piece * BLOCK_ROWS, 4, "test scores"));
-    struct assignments piece = {segment, distance, runner_up, shadow};
+    int32_t *label = make_labels(&sample, centroid, k, nearest);
+    struct score score = {&sample.customers, {.k = k, .features = FEATURES, .centroid = centroid}, label};
+    assert_ok(memory_new(&piece.segment, entries, sizeof *piece.segment, "test scores"));
+    assert_ok(memory_new(&piece.runner_up, entries, sizeof *piece.runner_up, "test scores"));
+    assert_ok(memory_new(&piece.distance, entries, sizeof *piece.distance, "test scores"));
+    assert_ok(memory_new(&piece.shadow, entries, sizeof *piece.shadow, "test scores"));
     const struct partition *part = &sample.customers.partition;
     for (int64_t first = 0; first < part->block_count; first += blocks_a_piece) {
         int64_t left = part->block_count - first;
@@ -66,26 +82,39 @@ static void check_pieces(int64_t k, int64_t blocks_a_piece)
         for (int64_t i = 0; i < blocks * BLOCK_ROWS; i++) {
             int64_t row = part->first_row + first * BLOCK_ROWS + i;
             if (row < ROWS && !sample.is_out[row]) {
-                check_customer(&sample, row, centroid, k, &piece, i);
+                check_customer(&sample, row, &score, &piece, i);
+                assert_true(!nearest || piece.shadow[i] <= 1);
             } else {
-                assert_true(segment[i] == -1 && runner_up[i] == -1 && isnan(distance[i]) && isnan(shadow[i]));
+                assert_true(piece.segment[i] == -1 && piece.runner_up[i] == -1);
+                assert_true(isnan(piece.distance[i]) && isnan(piece.shadow[i]));
             }
         }
     }
-    free(segment);
-    free(runner_up);
-    free(distance);
-    free(shadow);
+    free(piece.segment);
+    free(piece.runner_up);
+    free(piece.distance);
+    free(piece.shadow);
+    free(label);
     sample_close(&sample);
 }
 
-static void places_match_a_plain_search(void **state)
+static void the_nearest_segment(void **state)
 {
     (void)state;
     for (int64_t k = 1; k <= MOST_K; k++)
-        check_pieces(k, 1 + k % 3);
+        check_pieces(k, 1 + k % 3, true);
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(places_match_a_plain_search)};
+static void whatever_segment_is_given(void **state)
+{
+    (void)state;
+    for (int64_t k = 1; k <= MOST_K; k++)
+        check_pieces(k, 1 + k % 3, false);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_nearest_segment),
+    cmocka_unit_test(whatever_segment_is_given),
+};
 
 TESTS_MAIN("score", tests)

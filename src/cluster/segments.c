@@ -1,0 +1,239 @@
+#include "cluster/segments.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/exactsum.h"
+#include "core/memory.h"
+
+enum { EXACTSUM_WORDS = sizeof(struct exactsum) / sizeof(int64_t) };
+
+status_t segments_open(struct segmentation *segments, const struct customers *customers)
+{
+    int64_t k = segments->k;
+    segments->features = customers->features;
+    status_t status =
+        memory_new(&segments->centroid, k * segments->features, sizeof *segments->centroid, "centroids");
+    if (!status)
+        status = memory_new(&segments->sum, k * segments->features, sizeof *segments->sum, "segment sums");
+    if (!status)
+        status = memory_new(&segments->size, k, sizeof *segments->size, "segment sizes");
+    return status;
+}
+
+void segments_free(struct segmentation *segments)
+{
+    free(segments->centroid);
+    free(segments->sum);
+    free(segments->size);
+    free(segments->label);
+    *segments = (struct segmentation){0};
+}
+
+double segments_explained(const struct segmentation *segments)
+{
+    return segments->total_squares > 0 ? 1.0 - segments->inertia / segments->total_squares : 0.0;
+}
+
+/* Sum of squared distances to the mean of all, as |X|^2 - |sum S_h|^2 / n. */
+static double squares_around_the_mean(const struct segmentation *segments, __float128 squares)
+{
+    int64_t customers = 0;
+    for (int64_t h = 0; h < segments->k; h++)
+        customers += segments->size[h];
+    for (int64_t f = 0; f < segments->features; f++) {
+        __float128 sum = 0;
+        for (int64_t h = 0; h < segments->k; h++)
+            sum += (__float128)segments->sum[h * segments->features + f];
+        squares -= sum * sum / (__float128)customers;
+    }
+    return (double)squares;
+}
+
+/* With S_h and n_h the sum and size of segment h and |X|^2 the sum of squared norms, the inertia is |X|^2 - 2
+ * sum c_h.S_h + sum n_h |c_h|^2. */
+void segments_measure(struct segmentation *segments, const double squares[2])
+{
+    __float128 all = (__float128)squares[0] + (__float128)squares[1];
+    __float128 inertia = all;
+    for (int64_t h = 0; h < segments->k; h++) {
+        for (int64_t f = 0; f < segments->features; f++) {
+            __float128 c = (__float128)segments->centroid[h * segments->features + f];
+            __float128 sum = (__float128)segments->sum[h * segments->features + f];
+            inertia += c * ((__float128)segments->size[h] * c - 2 * sum);
+        }
+    }
+    segments->inertia = inertia > 0 ? (double)inertia : 0.0;
+    segments->total_squares = squares_around_the_mean(segments, all);
+}
+
+/* ---- numbers ---- */
+
+struct rank_key {
+    const double *centroid;
+    int64_t features;
+    int64_t size;
+    int64_t index;
+};
+
+static int by_falling_size(const void *a, const void *b)
+{
+    const struct rank_key *x = a;
+    const struct rank_key *y = b;
+    if (x->size != y->size)
+        return x->size > y->size ? -1 : 1;
+    for (int64_t f = 0; f < x->features; f++) {
+        if (x->centroid[f] != y->centroid[f])
+            return x->centroid[f] < y->centroid[f] ? -1 : 1;
+    }
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+status_t segments_order(int64_t k, int64_t features, const double *centroid, const int64_t *size,
+                        int64_t *order)
+{
+    struct rank_key *keys = NULL;
+    status_t status = memory_new(&keys, k, sizeof *keys, "segment numbers");
+    for (int64_t h = 0; !status && h < k; h++)
+        keys[h] = (struct rank_key){centroid + h * features, features, size[h], h};
+    if (!status)
+        qsort(keys, (size_t)k, sizeof *keys, by_falling_size);
+    for (int64_t h = 0; !status && h < k; h++)
+        order[h] = keys[h].index;
+    free(keys);
+    return status;
+}
+
+/* Rows of `width` values, put in order. */
+static status_t reorder(double *values, int64_t rows, int64_t width, const int64_t *order)
+{
+    double *old = NULL;
+    status_t status = memory_new(&old, rows * width, sizeof *old, "segments in order");
+    if (status)
+        return status;
+    memcpy(old, values, (size_t)(rows * width) * sizeof *old);
+    for (int64_t h = 0; h < rows; h++)
+        memcpy(values + h * width, old + order[h] * width, (size_t)width * sizeof *old);
+    free(old);
+    return STATUS_OK;
+}
+
+static status_t renumber(struct segmentation *segments, int64_t rows, int32_t *number)
+{
+    int64_t *order = NULL;
+    int64_t *size = NULL;
+    status_t status = memory_new(&order, segments->k, sizeof *order, "segment numbers");
+    if (!status)
+        status = memory_new(&size, segments->k, sizeof *size, "segment sizes");
+    if (!status)
+        status = segments_order(segments->k, segments->features, segments->centroid, segments->size, order);
+    if (!status)
+        status = reorder(segments->centroid, segments->k, segments->features, order);
+    if (!status)
+        status = reorder(segments->sum, segments->k, segments->features, order);
+    for (int64_t h = 0; !status && h < segments->k; h++) {
+        size[h] = segments->size[order[h]];
+        number[order[h]] = (int32_t)h;
+    }
+    if (!status)
+        memcpy(segments->size, size, (size_t)segments->k * sizeof *size);
+    for (int64_t i = 0; !status && i < rows; i++) {
+        if (segments->label[i] >= 0)
+            segments->label[i] = number[segments->label[i]];
+    }
+    free(order);
+    free(size);
+    return status;
+}
+
+/* ---- sums ---- */
+
+struct summing {
+    const struct customers *customers;
+    struct segmentation *segments; /* sum and size: of this rank's customers */
+    struct exactsum squares;
+};
+
+static void sum_block(void *context, const struct block *block)
+{
+    struct summing *summing = context;
+    struct segmentation *segments = summing->segments;
+    int32_t nobody[TILE_ROWS];
+    memset(nobody, -1, sizeof nobody);
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
+        const int32_t *label = segments->label + block->local * BLOCK_ROWS + t * TILE_ROWS;
+        summing->customers->kernels->move(block->tiles + t * segments->features * TILE_ROWS,
+                                          segments->features, (uint16_t)~block->left_out[t], nobody, label,
+                                          NULL, segments->sum, segments->size);
+    }
+    exactsum_add(&summing->squares, block->squares[0]);
+    exactsum_add(&summing->squares, block->squares[1]);
+}
+
+/* Sums as whole numbers of quanta: exact, and so the same whatever the ranks summed. */
+static void pack(struct summing *summing, const struct preparation *preparation, int64_t *word)
+{
+    const struct segmentation *segments = summing->segments;
+    exactsum_normalise(&summing->squares);
+    memcpy(word, &summing->squares, sizeof summing->squares);
+    word += EXACTSUM_WORDS;
+    for (int64_t h = 0; h < segments->k; h++) {
+        for (int64_t f = 0; f < segments->features; f++)
+            *word++ = llrint(segments->sum[h * segments->features + f] / preparation->feature[f].quantum);
+        *word++ = segments->size[h];
+    }
+}
+
+static void unpack(struct summing *summing, const struct preparation *preparation, const int64_t *word)
+{
+    struct segmentation *segments = summing->segments;
+    memcpy(&summing->squares, word, sizeof summing->squares);
+    word += EXACTSUM_WORDS;
+    for (int64_t h = 0; h < segments->k; h++) {
+        for (int64_t f = 0; f < segments->features; f++)
+            segments->sum[h * segments->features + f] = (double)*word++ * preparation->feature[f].quantum;
+        segments->size[h] = *word++;
+        for (int64_t f = 0; f < segments->features && segments->size[h] > 0; f++)
+            segments->centroid[h * segments->features + f] =
+                segments->sum[h * segments->features + f] / (double)segments->size[h];
+    }
+}
+
+/* One walk, one reduction. */
+static status_t sum_up(struct summing *summing, const struct preparation *preparation)
+{
+    struct segmentation *segments = summing->segments;
+    struct comm *comm = summing->customers->comm;
+    int64_t words = EXACTSUM_WORDS + segments->k * (segments->features + 1);
+    int64_t *wire = NULL;
+    status_t status = memory_new(&wire, words, sizeof *wire, "a reduction");
+    if (!status)
+        status = customers_walk(summing->customers, NULL, 0, sum_block, summing);
+    status = comm_agree(comm, status);
+    if (!status) {
+        pack(summing, preparation, wire);
+        status = comm_sum_i64(comm, wire, words);
+    }
+    if (!status)
+        unpack(summing, preparation, wire);
+    free(wire);
+    return status;
+}
+
+status_t segments_from_labels(const struct customers *customers, const struct preparation *preparation,
+                              struct segmentation *segments, int32_t *number)
+{
+    struct summing summing = {.customers = customers, .segments = segments};
+    status_t status = comm_agree(customers->comm, segments_open(segments, customers));
+    if (!status)
+        status = sum_up(&summing, preparation);
+    if (!status) {
+        double squares[2];
+        exactsum_value(&summing.squares, &squares[0], &squares[1]);
+        segments_measure(segments, squares);
+        int64_t rows = customers->partition.block_count * BLOCK_ROWS;
+        status = comm_agree(customers->comm, renumber(segments, rows, number));
+    }
+    return status;
+}

@@ -1,0 +1,195 @@
+/* ranks: 1 2 3 7 */
+/* Segments from labels against plain sums; their numbers; alike on any number of ranks. */
+#include <math.h>
+
+#include "cluster/segments.h"
+#include "support.h"
+
+enum { ROWS = 5000, FEATURES = 3 };
+
+static double clouds(int64_t row, int64_t feature)
+{
+    return (double)(row % 5) * 4 + uniform(1, row, feature);
+}
+
+static double grid(int64_t row, int64_t feature)
+{
+    return (double)(feature == 0 ? row % 4 : row / 4 % 3);
+}
+
+static bool some(int64_t row)
+{
+    return row % 6 == 5 || row / BLOCK_ROWS == 1;
+}
+
+/* Each block's pair says the same in two parts. */
+static void split_squares(struct sample *sample)
+{
+    for (int64_t b = 0; b < sample->customers.partition.block_count; b++) {
+        double *pair = sample->customers.squares + 2 * b;
+        pair[0] -= 1.5;
+        pair[1] += 1.5;
+    }
+}
+
+typedef int32_t (*labelling)(int64_t row);
+
+static int32_t by_cloud(int64_t row)
+{
+    return (int32_t)(row % 5 * 3 % 5);
+}
+
+/* Many, of few customers each, most of them of equal size. */
+static int32_t many(int64_t row)
+{
+    return (int32_t)(row * 7919 % 1250);
+}
+
+static int32_t one(int64_t row)
+{
+    (void)row;
+    return 0;
+}
+
+static struct segmentation labelled(const struct sample *sample, int64_t k, labelling label)
+{
+    const struct partition *part = &sample->customers.partition;
+    struct segmentation segments = {.k = k};
+    assert_ok(memory_new(&segments.label, part->block_count * BLOCK_ROWS, sizeof(int32_t), "test labels"));
+    for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
+        int64_t row = part->first_row + i;
+        bool out = row >= part->rows || sample->is_out[row];
+        segments.label[i] = out ? -1 : label(row);
+    }
+    return segments;
+}
+
+static void check_order(const struct segmentation *segments)
+{
+    int64_t features = segments->features;
+    for (int64_t h = 1; h < segments->k; h++) {
+        const double *before = segments->centroid + (h - 1) * features;
+        const double *here = before + features;
+        int64_t f = 0;
+        while (f < features && before[f] == here[f])
+            f++;
+        assert_true(segments->size[h - 1] >= segments->size[h]);
+        assert_true(segments->size[h - 1] > segments->size[h] || f == features || before[f] < here[f]);
+    }
+}
+
+/* Sums and sizes of all rows, plainly. */
+static void sum_plainly(const struct sample *sample, const int32_t *number, labelling label, double *sum,
+                        int64_t *size)
+{
+    int64_t features = sample->customers.features;
+    for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
+        if (sample->is_out[row])
+            continue;
+        int64_t h = number[label(row)];
+        size[h]++;
+        for (int64_t f = 0; f < features; f++)
+            sum[h * features + f] += (double)sample->all[row * features + f];
+    }
+}
+
+static double squares_around(const struct sample *sample, const int32_t *number, labelling label,
+                             const double *centroid)
+{
+    int64_t features = sample->customers.features;
+    __float128 squares = 0;
+    for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
+        int64_t h = number && !sample->is_out[row] ? number[label(row)] : 0;
+        if (!sample->is_out[row])
+            squares += (__float128)sample_distance(sample, row, centroid + h * features);
+    }
+    return (double)squares;
+}
+
+static void check_segments(const struct sample *sample, const struct segmentation *segments,
+                           const int32_t *number, labelling label)
+{
+    int64_t features = segments->features;
+    double *sum = NULL;
+    int64_t *size = NULL;
+    double mean[FEATURES] = {0};
+    assert_ok(memory_new(&sum, segments->k * features, sizeof *sum, "test sums"));
+    assert_ok(memory_new(&size, segments->k, sizeof *size, "test sizes"));
+    sum_plainly(sample, number, label, sum, size);
+    assert_memory_equal(segments->size, size, (size_t)segments->k * sizeof *size);
+    assert_memory_equal(segments->sum, sum, (size_t)(segments->k * features) * sizeof *sum);
+    for (int64_t i = 0; i < segments->k * features; i++) {
+        assert_true(segments->centroid[i] == sum[i] / (double)size[i / features]);
+        mean[i % features] += sum[i] / (double)sample->customers.used;
+    }
+    assert_close(segments->inertia, squares_around(sample, number, label, segments->centroid), 1e-13);
+    assert_close(segments->total_squares, squares_around(sample, NULL, label, mean), 1e-12);
+    assert_close(segments_explained(segments), 1 - segments->inertia / segments->total_squares, 0);
+    check_order(segments);
+    const struct partition *part = &sample->customers.partition;
+    for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
+        int64_t row = part->first_row + i;
+        bool out = row >= part->rows || sample->is_out[row];
+        assert_int_equal(segments->label[i], out ? -1 : number[label(row)]);
+    }
+    free(sum);
+    free(size);
+}
+
+static void check_labelling(int64_t k, labelling label, sample_value value, sample_mark out)
+{
+    struct sample sample;
+    struct sample own;
+    int32_t *number = NULL;
+    int32_t *own_number = NULL;
+    sample_open(&sample, &world, ROWS, FEATURES, value, out);
+    sample_open(&own, &alone, ROWS, FEATURES, value, out);
+    split_squares(&sample);
+    split_squares(&own);
+    assert_ok(memory_new(&number, k, sizeof *number, "test numbers"));
+    assert_ok(memory_new(&own_number, k, sizeof *own_number, "test numbers"));
+    struct segmentation segments = labelled(&sample, k, label);
+    struct segmentation expected = labelled(&own, k, label);
+    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, &segments, number));
+    assert_ok(segments_from_labels(&own.customers, &own.preparation, &expected, own_number));
+    check_segments(&sample, &segments, number, label);
+    assert_memory_equal(number, own_number, (size_t)k * sizeof *number);
+    assert_memory_equal(segments.centroid, expected.centroid, (size_t)(k * FEATURES) * sizeof(double));
+    assert_memory_equal(segments.sum, expected.sum, (size_t)(k * FEATURES) * sizeof(double));
+    assert_memory_equal(&segments.inertia, &expected.inertia, sizeof(double));
+    assert_memory_equal(&segments.total_squares, &expected.total_squares, sizeof(double));
+    free(number);
+    free(own_number);
+    segments_free(&segments);
+    segments_free(&expected);
+    sample_close(&sample);
+    sample_close(&own);
+}
+
+static void sums_and_numbers_are_those_of_the_labels(void **state)
+{
+    (void)state;
+    check_labelling(5, by_cloud, clouds, NULL);
+    check_labelling(5, by_cloud, clouds, some);
+    check_labelling(1, one, clouds, some);
+    check_labelling(1250, many, clouds, NULL);
+    check_labelling(1250, many, grid, NULL); /* equal sizes, equal centroids */
+}
+
+/* Two are equally large, and one of those is in front by its second coordinate. */
+static void numbers_by_size_then_centroid(void **state)
+{
+    (void)state;
+    static const double centroid[] = {1, 5, 9, 9, 1, 4, -3, 0};
+    static const int64_t size[] = {10, 20, 10, 10};
+    int64_t order[4];
+    assert_ok(segments_order(4, 2, centroid, size, order));
+    assert_true(order[0] == 1 && order[1] == 3 && order[2] == 2 && order[3] == 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(sums_and_numbers_are_those_of_the_labels),
+    cmocka_unit_test(numbers_by_size_then_centroid),
+};
+
+TESTS_MAIN("segments", tests)
