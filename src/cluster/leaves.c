@@ -13,8 +13,8 @@
 #include "core/memory.h"
 
 enum {
-    DRAWS = 8,   /* rounds in which centroids are drawn, about */
-    PASSES = 10, /* of Lloyd over the sample, but for leaves that have become empty */
+    DRAWS = 5,  /* rounds in which centroids are drawn, about */
+    PASSES = 6, /* of Lloyd over the sample, but for leaves that have become empty */
     MOST_PASSES = 400,
     STILL = 200,      /* one in so many customers that change their leaf is few enough */
     CHUNK_BLOCKS = 64 /* whose customers are put in order together */

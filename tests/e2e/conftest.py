@@ -3,11 +3,13 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
 import numpy as np
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +101,18 @@ def read_results(directory: Path) -> SimpleNamespace:
     )
 
 
+def read_tree(results) -> SimpleNamespace:
+    """What stands in /hierarchy: datasets by name, `attributes`, and those of the levels. Without `leaf` every customer
+    is one."""
+    with h5py.File(results.directory / "results.h5") as file:
+        group = file["hierarchy"]
+        found = {name: item[()] for name, item in group.items()}
+        attributes = dict(group.attrs)
+        levels = {name: dict(item.attrs) for name, item in group.items() if name.startswith("level_")}
+    found.setdefault("leaf", np.arange(len(results.segment)))
+    return SimpleNamespace(**found, attributes=attributes, levels=levels)
+
+
 def write_matrix(path: Path, values, names=None, ids=None, **dataset_options) -> Path:
     """The matrix form, as h5py writes it."""
     with h5py.File(path, "w") as file:
@@ -124,6 +138,25 @@ def with_holes(values: np.ndarray, share: float, seed: int) -> np.ndarray:
     holed = values.copy()
     holed[np.random.default_rng(seed).random(values.shape) < share] = np.nan
     return holed
+
+
+@pytest.fixture(scope="session")
+def real_data(tmp_path_factory):
+    """A set's name to its HDF5 file, made once by scripts/to_hdf5."""
+    directory = tmp_path_factory.mktemp("shared")
+
+    def convert(name) -> Path:
+        source = SHARED / f"{name}.csv.gz"
+        if not source.exists():
+            pytest.skip(f"{source.name} is not here")
+        path = directory / f"{name}.h5"
+        if not path.exists():
+            script = [sys.executable, ROOT / "scripts" / "to_hdf5", source, "-o", path]
+            done = subprocess.run(script, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stderr
+        return path
+
+    return convert
 
 
 def error_lines(stderr: str) -> list[str]:

@@ -40,6 +40,7 @@ class Bench:
     quick: bool
     rounds: int
     keep: bool
+    full: bool = False  # also what takes very long
     absent: dict[str, str] = field(default_factory=dict)  # group of peers -> why it is not there
     results: dict = field(default_factory=dict)
 

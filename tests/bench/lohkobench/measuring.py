@@ -14,7 +14,7 @@ from . import environment, places, tables
 from .contest import Bench, Skip, say
 
 PACKAGES = {
-    "base": ("numpy", "h5py", "scikit-learn", "scikit-learn-intelex", "faiss-cpu"),
+    "base": ("numpy", "h5py", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "scipy", "fastcluster"),
     "heat": ("heat", "torch", "mpi4py"),
     "spark": ("pyspark", "pyarrow"),
 }
@@ -155,7 +155,7 @@ def measure(options) -> None:
     absent = install_groups(names, options.without)
     cores = sorted(os.sched_getaffinity(0))[: options.cores]
     os.sched_setaffinity(0, cores)  # and all that is started from here
-    bench = Bench(cores, options.quick, options.rounds, options.keep, absent, read(options.quick))
+    bench = Bench(cores, options.quick, options.rounds, options.keep, options.full, absent, read(options.quick))
     bench.results["machine"] = describe_machine(cores)
     for group in ("base", *environment.SPACE, "spark"):
         if group == "base" or environment.is_ready(group):

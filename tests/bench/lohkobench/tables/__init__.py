@@ -13,6 +13,7 @@ SUMMARIES = {
     "pass": "one full pass: scikit-learn, scikit-learn-intelex, faiss (measures machine, too)",
     "fit": "mini-batch fit to within 1 % of the best Lloyd run: MiniBatchKMeans, Spark ML, Heat",
     "job": "the whole job, from file to results: a script with h5py and scikit-learn",
+    "hierarchy": "trees: exact Ward against fastcluster and SciPy; a million exactly; ten million by micro-clusters",
     "reading": "reading: contiguous against dd, chunked with gzip against h5py",
     "scale": "weak scaling of the passes, memory and bytes a step",
 }
