@@ -11,7 +11,7 @@ SCRIPT = ROOT / "scripts" / "bench"
 
 DESCRIPTION = """Compares lohko with scikit-learn, scikit-learn-intelex, faiss, fastcluster, Spark ML and Heat on the
 same data and the same cores, and with the limits of the machine. Builds lohko, installs the peers into private
-environments below build/bench, measures, and writes docs/benchmarks.md with its picture. Some 40 minutes on a quiet
+environments below build/bench, measures, and writes docs/benchmarks.md with its picture. Some 35 minutes on a quiet
 machine."""
 
 
