@@ -69,6 +69,8 @@ static status_t share_offers(const struct leaf_draw *draw, const struct leaf_row
         (*offers)[i].index = i;
     if (!status && *total > 1)
         qsort(*offers, (size_t)*total, sizeof **offers, by_priority);
+    /* as many as one rank alone would offer: how many more there are depends on the ranks */
+    *total = *total < SPARE * draw->wanted ? *total : SPARE * draw->wanted;
     free(own);
     return status;
 }
