@@ -23,8 +23,8 @@ struct leaves {
 };
 
 /* label: of this rank's customers, BLOCK_ROWS a block; -1 for those left out. Leaves are numbered as
- * their centroids were drawn. With `fewer` there are only as many as there are different customers; without, fewer different ones
- * are EXIT_BAD_DATA. The arrays of *leaves are the caller's to free. Collective. */
+ * their centroids were drawn. With `fewer` there are only as many as there are different customers; without,
+ * fewer different ones are EXIT_BAD_DATA. The arrays of *leaves are the caller's to free. Collective. */
 status_t leaves_learn(const struct customers *customers, const struct preparation *preparation, int64_t count,
                       bool fewer, uint64_t seed, int32_t *label, struct leaves *leaves)
     __attribute__((warn_unused_result));

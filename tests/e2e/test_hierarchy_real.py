@@ -3,10 +3,12 @@
 import sys
 
 import h5py
+import matplotlib
 import numpy as np
 import oracle
 import pytest
 from conftest import fit, read_tree, write_matrix
+from matplotlib import pyplot
 from scipy.cluster.hierarchy import dendrogram, fcluster, linkage
 from scipy.spatial.distance import pdist
 from test_hierarchy import LINKAGES, check_segments, sorted_rows
@@ -93,15 +95,22 @@ def deep_recursion():
 @pytest.mark.parametrize("method", ["ward", "single"])
 def test_scipy_draws_it(tmp_path, real_data, deep_recursion, method):
     """`dendrogram` takes /hierarchy/linkage as it stands in the file, and so do cuts."""
+    matplotlib.use("Agg")
+    figure, axes = pyplot.subplots()
     settings = {"segments__k": SEGMENTS, "hierarchy__linkage": method, "hierarchy__levels": [3, 12]}
     results = fit(tmp_path, real_data("online_retail_ii_2010"), ranks=2, hierarchy__leaves="all", **settings)
     with h5py.File(results.directory / "results.h5") as file:
         matrix, levels = file["hierarchy/linkage"], {k: file[f"hierarchy/level_{k}"][:] for k in (3, 12)}
-        drawn = dendrogram(matrix, no_plot=True)
+        drawn = dendrogram(matrix, no_labels=True, ax=axes)
         top = dendrogram(matrix, truncate_mode="lastp", p=12, no_plot=True)
         assert oracle.same_partition(fcluster(matrix, 12, "maxclust"), levels[12])
         assert oracle.same_partition(fcluster(matrix, 3, "maxclust"), levels[3])
         heights, nodes = matrix[:, 2], len(matrix)
+    figure.savefig(tmp_path / "tree.png")
+    pyplot.close(figure)
+    picture = pyplot.imread(tmp_path / "tree.png")[..., :3]
+    links = sum(len(lines.get_paths()) for lines in axes.collections)
+    assert links == nodes and len(np.unique(picture.reshape(-1, 3), axis=0)) > 2
     count = len(results.segment)
     assert nodes == count - 1 and sorted(drawn["leaves"]) == list(range(count))
     assert len(drawn["dcoord"]) == nodes
