@@ -43,6 +43,19 @@ struct linkage_work {
     int64_t exact;    /* of them, those evaluated in double */
 };
 
+/* Which of two pairs of clusters at one distance comes first, by the lowest points of the two: a hash of them
+ * (the finaliser of splitmix64), the same either way round and different for different pairs. So on a grid
+ * many pairs are each other's nearest, and not only those at its corner. Local. */
+static inline uint64_t linkage_tie(int32_t first_a, int32_t first_b)
+{
+    uint64_t low = (uint64_t)(first_a < first_b ? first_a : first_b);
+    uint64_t high = (uint64_t)(first_a < first_b ? first_b : first_a);
+    uint64_t mixed = low << 32 | high;
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
+    return mixed ^ mixed >> 31;
+}
+
 /* `merge`: points->count - 1, this rank's. */
 status_t linkage_ward(struct points *points, struct merge *merge, struct linkage_work *work)
     __attribute__((warn_unused_result));

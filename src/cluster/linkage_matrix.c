@@ -67,21 +67,10 @@ double linkage_matrix_bytes(int64_t count, int ranks)
 
 /* ---- the nearest of a row ---- */
 
-/* A hash of a pair of points (the finaliser of splitmix64): ties are broken as if at random, so that on a
- * grid many pairs agree. */
-static uint64_t tie(int32_t a, int32_t b)
-{
-    uint64_t mixed = a < b ? (uint64_t)a << 32 | (uint32_t)b : (uint64_t)b << 32 | (uint32_t)a;
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return mixed ^ mixed >> 31;
-}
-
-/* Whether, at equal distances, slot a is nearer to `slot` than slot b is. */
 static bool wins_tie(const struct state *state, int64_t slot, int64_t a, int64_t b)
 {
     int32_t point = state->slot[slot].point;
-    return tie(point, state->slot[a].point) < tie(point, state->slot[b].point);
+    return linkage_tie(point, state->slot[a].point) < linkage_tie(point, state->slot[b].point);
 }
 
 static void note(struct state *state, int64_t slot, int64_t nearest, double distance, double second)
@@ -146,7 +135,7 @@ static struct distance_pair pair_up(const struct state *state, int32_t a, int32_
     const struct slot *slot = state->slot;
     int32_t low = slot[a].point < slot[b].point ? a : b;
     int32_t high = low == a ? b : a;
-    int32_t kept = tie(slot[a].point, slot[b].point) & 1 ? low : high;
+    int32_t kept = linkage_tie(slot[a].point, slot[b].point) & 1 ? low : high;
     int32_t gone = kept == a ? b : a;
     return (struct distance_pair){.height = slot[a].distance,
                                   .kept_size = (double)slot[kept].size,

@@ -72,8 +72,8 @@ static bool is_shorter(const struct neighbours *all, int32_t a, int32_t b)
     const struct cluster *y = &all->cluster[b];
     if (x->square != y->square)
         return x->square < y->square;
-    return neighbours_tie(x->first, all->cluster[x->nearest].first) <
-           neighbours_tie(y->first, all->cluster[y->nearest].first);
+    return linkage_tie(x->first, all->cluster[x->nearest].first) <
+           linkage_tie(y->first, all->cluster[y->nearest].first);
 }
 
 static status_t choose_edges(struct single *single)
@@ -163,8 +163,8 @@ static int by_height(const void *a, const void *b)
     const struct merge *y = b;
     if (x->height != y->height)
         return x->height < y->height ? -1 : 1;
-    uint64_t tie_x = neighbours_tie(x->first, x->second);
-    uint64_t tie_y = neighbours_tie(y->first, y->second);
+    uint64_t tie_x = linkage_tie(x->first, x->second);
+    uint64_t tie_y = linkage_tie(y->first, y->second);
     return tie_x < tie_y ? -1 : tie_x > tie_y;
 }
 

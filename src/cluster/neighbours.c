@@ -43,16 +43,6 @@ double neighbours_distance(struct neighbours *all, int64_t slot, const double *c
                             all->width);
 }
 
-/* A hash of a pair (the finaliser of splitmix64): ties are broken as if at random, so that on a grid many
- * pairs are each other's nearest and not only those at its corner. */
-uint64_t neighbours_tie(int32_t a, int32_t b)
-{
-    uint64_t mixed = a < b ? (uint64_t)a << 32 | (uint32_t)b : (uint64_t)b << 32 | (uint32_t)a;
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return mixed ^ mixed >> 31;
-}
-
 bool neighbours_nearer(const struct neighbours *all, int64_t slot, double square_a, int64_t a,
                        double square_b, int64_t b)
 {
@@ -60,7 +50,7 @@ bool neighbours_nearer(const struct neighbours *all, int64_t slot, double square
         return square_a < square_b;
     int32_t first = all->cluster[slot].first;
     /* the hash is a bijection, so different pairs differ */
-    return neighbours_tie(first, all->cluster[a].first) < neighbours_tie(first, all->cluster[b].first);
+    return linkage_tie(first, all->cluster[a].first) < linkage_tie(first, all->cluster[b].first);
 }
 
 void neighbours_lower(struct neighbours *all, int32_t set, double square)

@@ -82,9 +82,6 @@ double neighbours_bytes(int64_t count, int64_t features);
 double neighbours_square(struct neighbours *all, int64_t a, int64_t b);
 /* Squared distance of slot's cluster to a customer: width doubles, zero beyond the features. Local. */
 double neighbours_distance(struct neighbours *all, int64_t slot, const double *customer);
-/* Which of two pairs at one distance comes first, by their clusters' lowest points: different for different
- * pairs. Local. */
-uint64_t neighbours_tie(int32_t first_a, int32_t first_b);
 /* Whether slot a with its squared height is the nearer one to `slot` than b is. Local. */
 bool neighbours_nearer(const struct neighbours *all, int64_t slot, double square_a, int64_t a,
                        double square_b, int64_t b);

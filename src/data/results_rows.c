@@ -29,7 +29,7 @@ static status_t open_memory(struct collecting *collecting)
     int64_t block_bytes = 0;
     for (int d = 0; d < job->datasets; d++)
         block_bytes += BLOCK_ROWS * row_bytes(&job->dataset[d]);
-    collecting->piece_blocks = block_bytes < PIECE_BYTES ? PIECE_BYTES / block_bytes : 1;
+    collecting->piece_blocks = block_bytes > 0 && block_bytes < PIECE_BYTES ? PIECE_BYTES / block_bytes : 1;
     status_t status = memory_new(&collecting->memory, job->datasets, sizeof *collecting->memory, "datasets");
     if (!status)
         status = memory_new(&collecting->dataset, job->datasets, sizeof *collecting->dataset, "datasets");
