@@ -51,7 +51,7 @@ static void put_ratio(FILE *file, double value)
 static void put_header(const struct fit *fit, FILE *file)
 {
     const struct table *table = &fit->table;
-    fputs("segment,size,share,tree_path,what_sets_it_apart", file);
+    fputs("segment,size,share,what_sets_it_apart", file);
     for (int64_t c = 0; c < table->features; c++)
         put_heading(file, table_name(table, c), "");
     for (int64_t c = table->features; c < table->columns; c++) {
@@ -65,7 +65,7 @@ static void put_header(const struct fit *fit, FILE *file)
         put_heading(file, table_name(table, c), "_times_average");
     for (int64_t c = 0; c < table->features; c++)
         put_heading(file, table_name(table, c), "_deviations_from_average");
-    fputc('\n', file);
+    fputs(",tree_path\n", file);
 }
 
 /* `path`: room for the longest one. */
@@ -74,9 +74,8 @@ static void put_segment(const struct fit *fit, int64_t h, char *path, FILE *file
     const struct table *table = &fit->table;
     const struct profile *profile = &fit->profile;
     const double *mean = profile->mean + h * profile->columns;
-    segment_path(&fit->paths, h, path);
-    fprintf(file, "%" PRId64 ",%" PRId64 ",%.4f,%s,", h, profile->size[h],
-            (double)profile->size[h] / (double)profile->customers, path);
+    fprintf(file, "%" PRId64 ",%" PRId64 ",%.4f,", h, profile->size[h],
+            (double)profile->size[h] / (double)profile->customers);
     put_field(file, fit->description[h]);
     for (int64_t c = 0; c < table->features; c++)
         put_number(file, mean[c]);
@@ -92,7 +91,8 @@ static void put_segment(const struct fit *fit, int64_t h, char *path, FILE *file
         put_ratio(file, profile_lift(profile, h, c));
     for (int64_t c = 0; c < table->features; c++)
         put_ratio(file, profile_effect(profile, h, c));
-    fputc('\n', file);
+    segment_path(&fit->paths, h, path);
+    fprintf(file, ",%s\n", path);
 }
 
 status_t fit_write_segments_csv(const struct fit *fit, const char *path)

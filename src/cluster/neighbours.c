@@ -147,7 +147,7 @@ double neighbours_bytes(int64_t count, int64_t features)
     double sum = width * (double)sizeof(double);
     double spare = largest(largest(sum, row), (double)sizeof(struct cluster));
     double box = 2.0 / NEAR_CELL * (double)(2 * features + NEAR_CONSTANTS + 1) * (double)sizeof(float);
-    return (double)count * (sizeof(struct cluster) + sum + row + spare + box + 7.0 * sizeof(int32_t)) +
+    return (double)count * (sizeof(struct cluster) + sum + row + spare + box + 9.0 * sizeof(int32_t)) +
            64.0 * row + 1e6;
 }
 

@@ -16,8 +16,7 @@ static void expect_cut(const struct dendrogram *tree, int64_t clusters, const in
 {
     int32_t cluster[16];
     assert_ok(dendrogram_cut(tree, clusters, cluster));
-    for (int64_t leaf = 0; leaf < tree->leaves; leaf++)
-        assert_int_equal(cluster[leaf], expected[leaf]);
+    assert_memory_equal(cluster, expected, (size_t)tree->leaves * sizeof *cluster);
 }
 
 /* Points 0, 1, 5, 7, 20 on a line by single linkage, the merges not in order of height. */
