@@ -17,7 +17,6 @@ struct hierarchy_settings fit_hierarchy_settings(const struct config *config, in
                                        .every_customer = config->leaves == LEAVES_ALL || (automatic && few),
                                        .leaves = automatic ? AUTO_LEAVES : config->leaves,
                                        .fewer = automatic,
-                                       .batch = config->batch,
                                        .seed = (uint64_t)config->seed};
 }
 

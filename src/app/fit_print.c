@@ -140,9 +140,7 @@ static void print_cuts(const struct fit *fit)
     int64_t cuts = cuts_to_show(fit);
     if (fit->config.levels.count == 0)
         return;
-    printf(
-        "\nCuts of the tree of customers: a segment lies in the nearest one above it that stands further to "
-        "the left.\n\n");
+    printf("\nCuts of the tree of customers, the finer ones under the segment that they are part of.\n\n");
     for (int64_t c = 0; c < cuts; c++) {
         char title[40];
         bool is_main = fit->config.method == METHOD_HIERARCHY && fit->cut[c].segments == fit->segments.k;

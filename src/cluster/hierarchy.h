@@ -17,8 +17,7 @@ struct hierarchy_settings {
     enum linkage linkage;
     bool every_customer; /* a leaf each: exact. Otherwise micro-clusters, which only ward has */
     int64_t leaves;      /* micro-clusters */
-    bool fewer;    /* take fewer leaves where there are not as many different customers; else an error */
-    int64_t batch; /* customers per mini-batch of the micro-clusters' k-means */
+    bool fewer; /* take fewer leaves where there are not as many different customers; else an error */
     uint64_t seed;
 };
 

@@ -272,9 +272,11 @@ static status_t measure(struct learner *learner, struct leaves *leaves)
     status_t status = comm_sum_exact(learner->comm, &squares, 1);
     exactsum_value(&squares, &high, &low);
     __float128 inertia = (__float128)high + (__float128)low;
-    for (int64_t i = 0; i < leaves->count * learner->features; i++) {
-        __float128 sum = (__float128)leaves->sum[i];
-        inertia -= sum * sum / (__float128)leaves->size[i / learner->features];
+    for (int64_t h = 0; h < leaves->count; h++) {
+        for (int64_t f = 0; f < learner->features; f++) {
+            __float128 sum = (__float128)leaves->sum[h * learner->features + f];
+            inertia -= sum * sum / (__float128)leaves->size[h];
+        }
     }
     leaves->inertia = inertia > 0 ? (double)inertia : 0.0;
     return status;

@@ -142,7 +142,8 @@ static double largest(double a, double b)
 
 double neighbours_bytes(int64_t count, int64_t features)
 {
-    double width = (double)((features + LANES - 1) / LANES * LANES);
+    int64_t padded = (features + LANES - 1) / LANES * LANES;
+    double width = (double)padded;
     double row = (double)(features + NEAR_CONSTANTS) * (double)sizeof(float);
     double sum = width * (double)sizeof(double);
     double spare = largest(largest(sum, row), (double)sizeof(struct cluster));

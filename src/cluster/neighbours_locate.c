@@ -43,9 +43,9 @@ LANES_VERSIONS static void turn(struct neighbours *all, const float *tile)
         lanes at[HALVES] = {{0}};
         for (int64_t f = all->rotation ? 0 : g; f < (all->rotation ? d : g + 1); f++) {
             double weight = all->rotation ? all->rotation[g * d + f] : 1.0;
-            for (int h = 0; h < HALVES; h++) {
+            for (int64_t h = 0; h < HALVES; h++) {
                 lanes x;
-                for (int i = 0; i < LANES; i++)
+                for (int64_t i = 0; i < LANES; i++)
                     x[i] = (double)tile[f * KERNEL_LANES + h * LANES + i];
                 at[h] += (x - all->mean[f]) * weight;
             }

@@ -21,7 +21,7 @@ VECTOR_INLINE unsigned lanes_within(const floats *a, const floats *b)
 {
     unsigned above = 0;
 #pragma GCC unroll 4
-    for (int p = 0; p < VECTOR_PARTS; p++)
+    for (int64_t p = 0; p < VECTOR_PARTS; p++)
         above |= floats_above(a[p], b[p]) << (p * VECTOR_LANES);
     return ~above & 0xFFFFU;
 }
@@ -32,7 +32,7 @@ VECTOR_INLINE unsigned lanes_near(const struct near_queries *queries, const floa
 {
     tile_floats limit;
 #pragma GCC unroll 4
-    for (int p = 0; p < VECTOR_PARTS; p++)
+    for (int64_t p = 0; p < VECTOR_PARTS; p++)
         limit[p] = floats_load(scaled + p * VECTOR_LANES) +
                    floats_load(queries->limit + p * VECTOR_LANES) * floats_all(weight);
     return lanes_within(square, limit);
@@ -45,13 +45,13 @@ VECTOR_INLINE void add_products(const float *factor, const float *row, int64_t s
     for (int64_t f = from; f < to; f++) {
         tile_floats x;
 #pragma GCC unroll 4
-        for (int p = 0; p < VECTOR_PARTS; p++)
+        for (int64_t p = 0; p < VECTOR_PARTS; p++)
             x[p] = floats_load(factor + f * KERNEL_LANES + p * VECTOR_LANES);
 #pragma GCC unroll 8
         for (int g = 0; g < group; g++) {
             floats c = floats_all(row[g * stride + f]);
 #pragma GCC unroll 4
-            for (int p = 0; p < VECTOR_PARTS; p++)
+            for (int64_t p = 0; p < VECTOR_PARTS; p++)
                 sum[g][p] += x[p] * c;
         }
     }
@@ -80,7 +80,7 @@ VECTOR_INLINE void look_at(const struct walk *walk, int64_t place, const int gro
 #pragma GCC unroll 8
     for (int g = 0; g < group; g++)
 #pragma GCC unroll 4
-        for (int p = 0; p < VECTOR_PARTS; p++)
+        for (int64_t p = 0; p < VECTOR_PARTS; p++)
             sum[g][p] = floats_load(squares + p * VECTOR_LANES) + floats_all(row[g * stride + d + which]);
     add_products(queries->factor, row, stride, 0, tree->half ? tree->half : d, group, sum);
 #pragma GCC unroll 8
@@ -95,7 +95,7 @@ VECTOR_INLINE void look_at(const struct walk *walk, int64_t place, const int gro
             const float *constant = row + g * stride + d;
             floats rest = floats_all(constant[NEAR_SQUARE] - constant[NEAR_HALF_SQUARE]);
 #pragma GCC unroll 4
-            for (int p = 0; p < VECTOR_PARTS; p++)
+            for (int64_t p = 0; p < VECTOR_PARTS; p++)
                 sum[g][p] += floats_load(queries->square + p * VECTOR_LANES) -
                              floats_load(queries->half_square + p * VECTOR_LANES) + rest;
         }
@@ -130,18 +130,18 @@ VECTOR_INLINE void box_distance(const struct walk *walk, const float *low, tile_
     const float *high = low + d;
     const floats zero = floats_all(0.0F);
 #pragma GCC unroll 4
-    for (int p = 0; p < VECTOR_PARTS; p++)
+    for (int64_t p = 0; p < VECTOR_PARTS; p++)
         square[p] = zero;
     for (int64_t f = 0; f < d; f++) {
 #pragma GCC unroll 4
-        for (int p = 0; p < VECTOR_PARTS; p++) {
+        for (int64_t p = 0; p < VECTOR_PARTS; p++) {
             floats q = floats_load(walk->queries->coordinate + f * KERNEL_LANES + p * VECTOR_LANES);
             floats outside = floats_max(floats_max(floats_all(low[f]) - q, q - floats_all(high[f])), zero);
             square[p] += outside * outside;
         }
     }
 #pragma GCC unroll 4
-    for (int p = 0; p < VECTOR_PARTS; p++)
+    for (int64_t p = 0; p < VECTOR_PARTS; p++)
         square[p] *= floats_all(walk->shrink);
 }
 
@@ -164,7 +164,7 @@ VECTOR_INLINE bool is_open(const struct walk *walk, int level, int64_t node, con
 VECTOR_INLINE float nearness(const tile_floats square)
 {
     floats sum = square[0];
-    for (int p = 1; p < VECTOR_PARTS; p++)
+    for (int64_t p = 1; p < VECTOR_PARTS; p++)
         sum += square[p];
     float all[VECTOR_LANES];
     floats_store(sum, all);
