@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/row_hash.h"
 #include "core/memory.h"
 #include "core/random.h"
 
@@ -75,38 +74,13 @@ static status_t share_offers(const struct leaf_draw *draw, const struct leaf_row
     return status;
 }
 
-static bool are_alike(const float *a, const float *b, int64_t features)
-{
-    for (int64_t f = 0; f < features; f++) {
-        if (a[f] != b[f])
-            return false;
-    }
-    return true;
-}
-
-/* Takes offers in order into draw->value, but for those at a place that has been taken. */
+/* Takes offers in order, but for those at a place that has been taken. */
 static status_t take_offers(struct leaf_draw *draw, const struct offer *offers, const float *values,
                             int64_t total)
 {
-    int64_t d = draw->features;
-    uint64_t mask = 1;
-    int64_t *taken = NULL; /* open table of 1 + place in draw->value */
-    while (mask < 2 * (uint64_t)draw->wanted)
-        mask = 2 * mask + 1;
-    status_t status = memory_new(&taken, (int64_t)mask + 1, sizeof *taken, "centroids to draw");
-    if (!status)
-        status = memory_new(&draw->value, draw->wanted * d, sizeof *draw->value, "centroids to draw");
-    for (int64_t i = 0; !status && i < total && draw->count < draw->wanted; i++) {
-        const float *value = values + offers[i].index * d;
-        uint64_t at = row_hash(value, d) & mask;
-        while (taken[at] != 0 && !are_alike(value, draw->value + (taken[at] - 1) * d, d))
-            at = (at + 1) & mask;
-        if (taken[at] != 0)
-            continue;
-        memcpy(draw->value + draw->count * d, value, (size_t)d * sizeof *value);
-        taken[at] = ++draw->count;
-    }
-    free(taken);
+    status_t status = row_set_open(&draw->taken, draw->wanted, draw->features);
+    for (int64_t i = 0; !status && i < total && draw->taken.count < draw->wanted; i++)
+        row_set_add(&draw->taken, values + offers[i].index * draw->features, offers[i].row);
     return status;
 }
 
@@ -117,8 +91,7 @@ status_t leaf_draw_open(struct leaf_draw *draw, const struct leaf_rows *rows, co
     float *values = NULL;
     int64_t count = 0;
     int64_t total = 0;
-    draw->count = 0;
-    draw->value = NULL;
+    draw->taken = (struct row_set){0};
     status_t status = comm_agree(draw->comm, make_offers(draw, rows, row, &mine, &count));
     if (!status)
         status = share_offers(draw, rows, mine, count, &offers, &values, &total);
@@ -132,6 +105,5 @@ status_t leaf_draw_open(struct leaf_draw *draw, const struct leaf_rows *rows, co
 
 void leaf_draw_close(struct leaf_draw *draw)
 {
-    free(draw->value);
-    draw->value = NULL;
+    row_set_close(&draw->taken);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cluster/leaf_search.h"
+#include "cluster/row_set.h"
 #include "core/comm.h"
 #include "core/status.h"
 
@@ -17,8 +18,7 @@ struct leaf_draw {
     uint32_t round; /* another draw, other numbers */
     int64_t features;
     int64_t wanted;
-    int64_t count; /* drawn: at most `wanted` */
-    float *value;  /* count x features */
+    struct row_set taken; /* drawn: at most `wanted` */
 };
 
 /* All fields down to `wanted` are set by the caller. row: the global row of each of `rows`; those at a

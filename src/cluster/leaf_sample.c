@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/row_set.h"
 #include "core/memory.h"
 
 static status_t make_room(struct leaf_sample *sample, int64_t room)
@@ -50,7 +51,13 @@ static void take_block(void *context, const struct block *block)
     }
 }
 
-status_t leaf_sample_grow(struct leaf_sample *sample)
+static status_t count_customers(struct leaf_sample *sample)
+{
+    sample->customers_all = sample->rows.count;
+    return comm_sum_i64(sample->customers->comm, &sample->customers_all, 1);
+}
+
+static status_t take_blocks(struct leaf_sample *sample)
 {
     const struct customers *customers = sample->customers;
     int64_t blocks = minibatch_next(&sample->plan);
@@ -59,14 +66,101 @@ status_t leaf_sample_grow(struct leaf_sample *sample)
         int64_t local = sample->plan.chosen[b] - customers->partition.first_block;
         own += local >= 0 && local < customers->partition.block_count;
     }
-    status_t status = make_room(sample, sample->rows.count + own * BLOCK_ROWS);
+    status_t status = make_room(sample, own * BLOCK_ROWS);
     if (!status)
         status = customers_walk(customers, sample->plan.chosen, blocks, take_block, sample);
     status = comm_agree(customers->comm, status);
-    sample->customers_all = sample->rows.count;
     if (!status)
-        status = comm_sum_i64(customers->comm, &sample->customers_all, 1);
-    sample->is_all = sample->customers_all == customers->used;
+        status = count_customers(sample);
+    sample->is_complete = sample->customers_all == customers->used;
+    return status;
+}
+
+/* ---- different ones ---- */
+
+/* Takes this rank's first `wanted` different customers into `set`. */
+static status_t find_different(const struct leaf_sample *sample, struct row_set *set, int64_t wanted)
+{
+    int64_t d = sample->customers->features;
+    float *value = NULL;
+    status_t status = memory_new(&value, d, sizeof *value, "a customer");
+    for (int64_t b = 0; !status && b < sample->customers->partition.block_count; b++) {
+        struct block block = customers_block(sample->customers, b);
+        for (int row = 0; row < block.rows && set->count < wanted; row++) {
+            const float *from = block.tiles + row / TILE_ROWS * d * TILE_ROWS + row % TILE_ROWS;
+            if (table_is_left_out(block.left_out, row))
+                continue;
+            for (int64_t f = 0; f < d; f++)
+                value[f] = from[f * TILE_ROWS];
+            row_set_add(set, value, block.first_row + row);
+        }
+    }
+    free(value);
+    return status;
+}
+
+/* All ranks' finds in the order of rows, which is that of ranks: the first `wanted` different ones of all. */
+static status_t join_finds(struct leaf_sample *sample, const struct row_set *mine, struct row_set *first,
+                           int64_t wanted)
+{
+    struct comm *comm = sample->customers->comm;
+    int64_t d = sample->customers->features;
+    int64_t *rows = NULL;
+    float *values = NULL;
+    int64_t bytes = 0;
+    status_t status =
+        comm_gather_all(comm, mine->row, mine->count * (int64_t)sizeof *rows, (void **)&rows, &bytes);
+    int64_t total = bytes / (int64_t)sizeof *rows;
+    if (!status)
+        status = comm_gather_all(comm, mine->value, mine->count * d * (int64_t)sizeof *values,
+                                 (void **)&values, &bytes);
+    for (int64_t i = 0; !status && i < total && first->count < wanted; i++)
+        row_set_add(first, values + i * d, rows[i]);
+    free(rows);
+    free(values);
+    return status;
+}
+
+/* Those of this rank's rows. */
+static status_t take_finds(struct leaf_sample *sample, const struct row_set *first)
+{
+    const struct partition *partition = &sample->customers->partition;
+    struct leaf_rows *rows = &sample->rows;
+    int64_t d = sample->customers->features;
+    status_t status = make_room(sample, rows->count + first->count);
+    for (int64_t i = 0; !status && i < first->count; i++) {
+        int64_t local = first->row[i] - partition->first_row;
+        if (local < 0 || local >= partition->row_count)
+            continue;
+        memcpy(rows->value + rows->count * d, first->value + i * d, (size_t)d * sizeof *rows->value);
+        rows->leaf[rows->count] = -1;
+        rows->square[rows->count] = (double)INFINITY;
+        sample->before[rows->count] = -1;
+        sample->row[rows->count++] = first->row[i];
+    }
+    return status;
+}
+
+status_t leaf_sample_add_different(struct leaf_sample *sample, int64_t count)
+{
+    struct comm *comm = sample->customers->comm;
+    struct row_set mine = {.count = 0};
+    struct row_set first = {.count = 0};
+    status_t status = row_set_open(&mine, count, sample->customers->features);
+    if (!status)
+        status = row_set_open(&first, count, sample->customers->features);
+    if (!status)
+        status = find_different(sample, &mine, count);
+    status = comm_agree(comm, status);
+    if (!status)
+        status = join_finds(sample, &mine, &first, count);
+    if (!status)
+        status = comm_agree(comm, take_finds(sample, &first));
+    if (!status)
+        status = count_customers(sample);
+    sample->is_complete = true;
+    row_set_close(&mine);
+    row_set_close(&first);
     return status;
 }
 
@@ -78,7 +172,7 @@ status_t leaf_sample_open(struct leaf_sample *sample, const struct customers *cu
     status_t status = minibatch_plan_open(&sample->plan, customers->partition.blocks,
                                           wanted > least ? wanted : least, seed);
     status = comm_agree(customers->comm, status);
-    return status ? status : leaf_sample_grow(sample);
+    return status ? status : take_blocks(sample);
 }
 
 void leaf_sample_close(struct leaf_sample *sample)

@@ -18,7 +18,7 @@ struct leaf_sample {
     int64_t *row;          /* rows.count: global */
     int32_t *before;       /* rows.count: for the caller */
     int64_t customers_all; /* over all ranks */
-    bool is_all;           /* everyone who takes part is in it */
+    bool is_complete; /* no customer is unlike all of the sample, or leaf_sample_add_different was there */
 };
 
 /* About `wanted` customers, but no fewer than MINIBATCH_BLOCKS blocks. Collective. */
@@ -26,7 +26,9 @@ status_t leaf_sample_open(struct leaf_sample *sample, const struct customers *cu
                           uint64_t seed) __attribute__((warn_unused_result));
 void leaf_sample_close(struct leaf_sample *sample);
 
-/* Twice as many; those that are in it stay. Collective. */
-status_t leaf_sample_grow(struct leaf_sample *sample) __attribute__((warn_unused_result));
+/* Adds the first `count` different customers of the file, or all different ones where there are no more; so
+ * then the sample has as many different ones as that, or all: is_complete. Collective. */
+status_t leaf_sample_add_different(struct leaf_sample *sample, int64_t count)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -109,11 +109,12 @@ static status_t fill(struct learner *learner, int64_t most, int64_t *drawn)
                              .wanted = most};
     status_t status = leaf_draw_open(&draw, &learner->sample.rows, learner->sample.row);
     int64_t next = 0;
-    for (int64_t h = 0; !status && h < learner->wanted && next < draw.count; h++) {
+    for (int64_t h = 0; !status && h < learner->wanted && next < draw.taken.count; h++) {
         if (h < learner->placed && learner->size[h] > 0)
             continue;
         for (int64_t f = 0; f < learner->features; f++)
-            learner->centroid[h * learner->features + f] = (double)draw.value[next * learner->features + f];
+            learner->centroid[h * learner->features + f] =
+                (double)draw.taken.value[next * learner->features + f];
         next++;
         learner->placed = h >= learner->placed ? h + 1 : learner->placed;
     }
@@ -122,11 +123,11 @@ static status_t fill(struct learner *learner, int64_t most, int64_t *drawn)
     return status;
 }
 
-/* No different customers are left in the sample: a larger one, or fewer leaves. */
+/* No different customers are left in the sample: those of the whole file, or fewer leaves. */
 static status_t run_short(struct learner *learner)
 {
-    if (!learner->sample.is_all)
-        return leaf_sample_grow(&learner->sample);
+    if (!learner->sample.is_complete)
+        return leaf_sample_add_different(&learner->sample, learner->wanted);
     int64_t kept = 0;
     for (int64_t h = 0; h < learner->placed; h++) {
         if (learner->size[h] == 0)
@@ -259,7 +260,7 @@ static status_t assign_all(struct learner *learner, struct leaf_search *search, 
 }
 
 /* The sum of squared distances to the means: of the squared norms, less what the means explain. */
-static status_t measure(struct learner *learner, struct leaves *leaves)
+static status_t measure(struct learner *learner, double *measured)
 {
     struct exactsum squares = {0};
     double high = 0.0;
@@ -272,13 +273,13 @@ static status_t measure(struct learner *learner, struct leaves *leaves)
     status_t status = comm_sum_exact(learner->comm, &squares, 1);
     exactsum_value(&squares, &high, &low);
     __float128 inertia = (__float128)high + (__float128)low;
-    for (int64_t h = 0; h < leaves->count; h++) {
+    for (int64_t h = 0; h < learner->wanted; h++) {
         for (int64_t f = 0; f < learner->features; f++) {
-            __float128 sum = (__float128)leaves->sum[h * learner->features + f];
-            inertia -= sum * sum / (__float128)leaves->size[h];
+            __float128 sum = (__float128)learner->sum[h * learner->features + f];
+            inertia -= sum * sum / (__float128)learner->size[h];
         }
     }
-    leaves->inertia = inertia > 0 ? (double)inertia : 0.0;
+    *measured = inertia > 0 ? (double)inertia : 0.0;
     return status;
 }
 
@@ -295,15 +296,21 @@ static status_t take_all(struct learner *learner, int32_t *label, struct leaves 
     leaf_search_close(&search);
     if (!status)
         status = reduce(learner, count, learner->sum, learner->size);
+    double inertia = 0.0;
+    if (!status)
+        status = measure(learner, &inertia);
     if (status)
         return status;
     move(learner);
-    *leaves = (struct leaves){
-        .count = count, .sum = learner->sum, .centroid = learner->centroid, .size = learner->size};
+    *leaves = (struct leaves){.count = count,
+                              .sum = learner->sum,
+                              .centroid = learner->centroid,
+                              .size = learner->size,
+                              .inertia = inertia};
     learner->sum = NULL;
     learner->centroid = NULL;
     learner->size = NULL;
-    return measure(learner, leaves);
+    return status;
 }
 
 /* ---- in all ---- */
@@ -358,9 +365,11 @@ status_t leaves_learn(const struct customers *customers, const struct preparatio
 double leaves_bytes(int64_t count, int64_t rows, int64_t features, int ranks)
 {
     double row = (double)features * sizeof(float) + 4.0 * sizeof(double);
-    double sampled = 2.0 * MINIBATCH_CUSTOMERS * (double)count / ranks;
-    double sample = (sampled < (double)rows ? sampled : (double)rows) * row;
-    return sample + (double)CHUNK_BLOCKS * BLOCK_ROWS * row +
+    double blocks = (double)MINIBATCH_CUSTOMERS * (double)count + (double)MINIBATCH_BLOCKS * BLOCK_ROWS;
+    double sampled = 2.0 * blocks / ranks + (double)count;
+    double sample = (sampled < 2.0 * (double)rows ? sampled : 2.0 * (double)rows) * row;
+    double different = 4.0 * (double)count * row * ranks; /* offers, and different customers, of all ranks */
+    return sample + different + (double)CHUNK_BLOCKS * BLOCK_ROWS * row +
            (double)count * 4.0 * (double)(features + 1) * sizeof(double) +
            linkage_points_bytes(count, features);
 }

@@ -10,6 +10,9 @@
 #include "cluster/neighbours.h"
 #include "core/memory.h"
 
+/* Searches a point that a tree takes in all, about: for the time left. */
+static const double SEARCHES = 3.6;
+
 /* Components are named by one of their slots. */
 struct single {
     struct neighbours all;
@@ -17,8 +20,9 @@ struct single {
     struct merge *merge; /* in squared heights until the end */
     int64_t points;
     int64_t merged;
-    int32_t *best;   /* slots, by component: the one whose nearest is the shortest edge; -1: none; shared */
-    int32_t *parent; /* slots, by component: the component that it has become part of; shared */
+    int64_t searched; /* queries of the rounds before this one */
+    int32_t *best;    /* slots, by component: the one whose nearest is the shortest edge; -1: none; shared */
+    int32_t *parent;  /* slots, by component: the component that it has become part of; shared */
 };
 
 /* ---- edges ---- */
@@ -191,11 +195,14 @@ static status_t name_clusters(struct single *single)
 static void show_progress(void *context, int64_t done, int64_t queries)
 {
     const struct single *single = context;
-    (void)done;
+    const struct neighbours *all = &single->all;
+    double searched = (double)(single->searched + done);
     (void)queries;
-    log_show_progress(single->log, &(struct log_progress){.step_name = "round",
-                                                          .step = single->all.work.rounds,
-                                                          .clusters = single->points - single->merged});
+    log_show_progress(single->log,
+                      &(struct log_progress){.step_name = "round",
+                                             .step = all->work.rounds,
+                                             .clusters = single->points - single->merged,
+                                             .fraction = searched / (SEARCHES * (double)single->points)});
 }
 
 static status_t run_round(struct single *single)
@@ -207,8 +214,10 @@ static status_t run_round(struct single *single)
         status = neighbours_boxes(all);
     if (!status)
         status = neighbours_collect(all);
+    status = comm_agree(all->comm, status);
     if (!status)
         status = neighbours_search(all, show_progress, single);
+    single->searched += all->queries;
     if (!status)
         status = choose_edges(single);
     if (!status)

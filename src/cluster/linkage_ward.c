@@ -248,6 +248,7 @@ static status_t run_round(struct ward *ward)
         status = neighbours_boxes(all);
     if (!status)
         status = neighbours_collect(all);
+    status = comm_agree(all->comm, status);
     if (!status)
         status = neighbours_search(all, show_progress, ward);
     if (!status)

@@ -249,7 +249,7 @@ status_t neighbours_open(struct neighbours *all, struct points *points, bool siz
     }
     if (!status)
         status = neighbours_compact(all);
-    return status;
+    return comm_agree(all->comm, status);
 }
 
 void neighbours_close(struct neighbours *all)
