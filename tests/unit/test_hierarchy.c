@@ -189,7 +189,7 @@ static int64_t count_places(int64_t leaves)
     int64_t places = 0;
     for (int64_t i = 0; i < leaves; i++) {
         int64_t j = 0;
-        while (memcmp(leaf_place[i], leaf_place[j], sizeof leaf_place[i]) != 0)
+        while (leaf_place[i][0] != leaf_place[j][0] || leaf_place[i][1] != leaf_place[j][1])
             j++;
         places += i == j;
     }

@@ -189,10 +189,8 @@ static void join_some(struct held *held)
         if (s % 3 == 1) {
             cluster->joined = (int32_t)s - 1;
             neighbours_put(all, s, false);
-        } else if (s % 3 == 0) {
-            cluster->nearest = -1;
-        } else if (all->cluster[s].nearest % 3 == 1) {
-            cluster->nearest = -1; /* it has lost it */
+        } else if (s % 3 == 0 || cluster->nearest % 3 == 1) {
+            cluster->nearest = -1; /* it is new, or has lost it */
         }
     }
     assert_ok(node_fence(all->node));

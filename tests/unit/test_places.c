@@ -130,16 +130,16 @@ static void check_points(const struct sample *sample, const struct twin *twin, c
     }
 }
 
-/* Balanced, in row order, each at height 0, and before all others; *depth: leaf by leaf. */
+/* Balanced, in row order, each at height 0, and before all others. */
 static void check_merges(const struct twin *twin, const struct places *places)
 {
     int64_t points = places->points.count;
     int64_t alike = twin->leaves - points;
-    struct merge *merge = calloc((size_t)points, sizeof *merge);
+    struct merge *merge = calloc((size_t)points + 1, sizeof *merge);
     struct merge *all = calloc((size_t)twin->leaves + 1, sizeof *all);
-    int *depth = calloc((size_t)twin->leaves, sizeof *depth);
-    int32_t *of_point = calloc((size_t)points, sizeof *of_point);
-    int64_t *made = calloc((size_t)points, sizeof *made);
+    int *depth = calloc((size_t)twin->leaves + 1, sizeof *depth);
+    int32_t *of_point = calloc((size_t)points + 1, sizeof *of_point);
+    int64_t *made = calloc((size_t)points + 1, sizeof *made);
     assert_true(merge && all && depth && of_point && made);
     for (int32_t i = 0; i < twin->leaves; i++) {
         if (twin->lowest[i] == i)

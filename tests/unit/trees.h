@@ -230,7 +230,7 @@ SUPPORT bool same_merges(const struct merge *a, const struct merge *b, int64_t c
 /* No cluster is used before it is made, and each goes by its lowest point; ends with one. */
 SUPPORT void check_names(const struct merge *merge, int64_t count)
 {
-    bool *gone = calloc((size_t)count, sizeof *gone);
+    bool *gone = calloc((size_t)count + 1, sizeof *gone);
     assert_non_null(gone);
     for (int64_t i = 0; i + 1 < count; i++) {
         assert_true(merge[i].first >= 0 && merge[i].first < merge[i].second && merge[i].second < count);
