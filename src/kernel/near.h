@@ -11,7 +11,8 @@
  * Rounding, with u = 2^-24 and d features: coordinates are wrong by at most u of themselves, so squared
  * distances by 4 u (|q|^2 + |c|^2); |q|^2 + |c|^2 - 2 q.c in d + 2 steps, each of a sum below 2 (|q|^2 +
  * |c|^2), adds (2 d + 4) u of it. near_shrink takes (2 d + 24) u off both squared norms, which covers that
- * and their own rounding, so the sum is a bound from below. For boxes see near_limit. */
+ * and their own rounding, so the sum is a bound from below. For boxes see near_limit.
+ * Squared norms must be within the range of float: one that is infinite stands for a place that is none. */
 #ifndef LOHKO_KERNEL_NEAR_H
 #define LOHKO_KERNEL_NEAR_H
 
