@@ -1,15 +1,13 @@
 """Real customers, through scripts/to_hdf5: as good as the best of ten of scikit-learn, labels and inertia true."""
 
 import gzip
-import subprocess
-import sys
 import warnings
 
 import h5py
 import numpy as np
 import oracle
 import pytest
-from conftest import ROOT, SHARED, fit, lohko, write_config
+from conftest import SHARED, fit, lohko, write_config
 from sklearn.cluster import KMeans
 
 warnings.filterwarnings("ignore", module="sklearn")
@@ -23,25 +21,6 @@ SETS = {
     "fremtpl2_policies": {},
 }
 SEGMENTS = {"fremtpl2_policies": (4, 8)}
-
-
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory):
-    """A set's name to its HDF5 file, made once."""
-    directory = tmp_path_factory.mktemp("real")
-
-    def convert(name):
-        source = SHARED / f"{name}.csv.gz"
-        if not source.exists():
-            pytest.skip(f"{source.name} is not here")
-        path = directory / f"{name}.h5"
-        if not path.exists():
-            script = [sys.executable, ROOT / "scripts" / "to_hdf5", source, "-o", path]
-            done = subprocess.run(script, capture_output=True, text=True, timeout=120, check=False)
-            assert done.returncode == 0, done.stderr
-        return path
-
-    return convert
 
 
 def read(path) -> tuple[list[str], np.ndarray]:
@@ -65,8 +44,8 @@ def check(results, path, k):
 
 
 @pytest.mark.parametrize("name,k", [(name, k) for name in SETS for k in SEGMENTS.get(name, (3, 6, 9, 12))])
-def test_as_good_as_scikit_learn(tmp_path, converted, name, k):
-    path = converted(name)
+def test_as_good_as_scikit_learn(tmp_path, real_data, name, k):
+    path = real_data(name)
     results = fit(tmp_path, path, ranks=2, timeout=120, segments__k=k, **SETS[name])
     check(results, path, k)
 
@@ -81,15 +60,15 @@ def test_generated(tmp_path, k):
 
 
 @pytest.mark.parametrize("name", ["hillstrom_customers", "credit_card_holders"])
-def test_profiles(tmp_path, converted, name):
-    path = converted(name)
+def test_profiles(tmp_path, real_data, name):
+    path = real_data(name)
     names, values = read(path)
     oracle.check_profiles(fit(tmp_path, path, segments__k=5, **SETS[name]), names, values)
 
 
-def test_repeated_ids(tmp_path, converted):
+def test_repeated_ids(tmp_path, real_data):
     """Three policies of this set occur twice: named by default, and only then left out."""
-    path = converted("fremotor_2003")
+    path = real_data("fremotor_2003")
     with gzip.open(SHARED / "fremotor_2003.csv.gz", "rt") as file:
         ids = [line.split(",")[0] for line in file][1:]
     seen, again = set(), []
