@@ -197,7 +197,7 @@ static status_t settle_numbers(struct panel *panel, int64_t best)
     return status;
 }
 
-static status_t take_segments(const struct panel *panel, int64_t best, struct segmentation *segments)
+static status_t take_segments(struct panel *panel, int64_t best, struct segmentation *segments)
 {
     const struct model *model = &panel->model[best];
     size_t size = (size_t)(model->k * panel->customers->features) * sizeof *segments->centroid;
@@ -215,7 +215,7 @@ static status_t take_segments(const struct panel *panel, int64_t best, struct se
     return panel_label(panel, best, segments->label);
 }
 
-static status_t take_result(const struct panel *panel, const struct polish *polish,
+static status_t take_result(struct panel *panel, const struct polish *polish,
                             struct kmeans_result *result)
 {
     status_t status = take_segments(panel, result->best_restart, &result->segments);
@@ -223,11 +223,11 @@ static status_t take_result(const struct panel *panel, const struct polish *poli
     result->refills = polish->refills;
     result->converged = polish->converged[result->best_restart];
     result->step_bytes = panel_wire_bytes(panel);
-    result->by_gemm = panel->way == PANEL_GEMM;
-    memcpy(result->seconds, panel->seconds, sizeof result->seconds);
+    result->by_gemm = panel->nearest.way == NEAREST_GEMM;
+    memcpy(result->seconds, panel->nearest.seconds, sizeof result->seconds);
     result->visited = panel->visited;
     result->assigned = panel->assigned;
-    result->undecided = panel->undecided;
+    result->undecided = panel->nearest.undecided;
     return comm_agree(panel->customers->comm, status);
 }
 
@@ -311,7 +311,7 @@ status_t kmeans_run(const struct customers *customers, const struct preparation 
         status = minibatch_plan_open(&plan, customers->partition.blocks, first, settings->seed);
     status = comm_agree(customers->comm, status);
     if (!status)
-        status = panel_open(&panel, customers, preparation, settings->restarts, settings->k);
+        status = panel_open_alike(&panel, customers, preparation, settings->restarts, settings->k);
     if (!status)
         status = polish_open(&polish, &panel, settings);
     if (!status)

@@ -23,7 +23,6 @@ static status_t model_open(struct model *model, int64_t k, int64_t features)
 {
     model->k = k;
     model->learning = true;
-    model->replicate = -1;
     status_t status = memory_new(&model->centroid, k * features, sizeof *model->centroid, "centroids");
     if (!status)
         status = memory_new(&model->sum, k * features, sizeof *model->sum, "segment sums");
@@ -55,27 +54,15 @@ static void model_close(struct model *model)
     track_free(&model->track);
 }
 
-static status_t gemm_open(struct gemm *gemm, int64_t features)
-{
-    gemm_prepare();
-    status_t status = memory_new(&gemm->x, features * BLOCK_ROWS, sizeof *gemm->x, "a block");
-    if (!status)
-        status = memory_new(&gemm->product, (int64_t)GEMM_CENTROIDS * BLOCK_ROWS, sizeof *gemm->product,
-                            "a block's scores");
-    if (!status)
-        status = memory_new(&gemm->state, KERNEL_TILES, sizeof *gemm->state, "a block's scores");
-    return status;
-}
-
 status_t panel_open(struct panel *panel, const struct customers *customers,
-                    const struct preparation *preparation, int64_t count, int64_t k)
+                    const struct preparation *preparation, int64_t count, const int64_t *k)
 {
     *panel = (struct panel){.customers = customers, .preparation = preparation};
     status_t status = memory_new(&panel->model, count, sizeof *panel->model, "models");
     panel->wire_size = HEADER_WORDS;
     for (int64_t m = 0; !status && m < count; m++) {
         panel->count = m + 1;
-        status = model_open(&panel->model[m], k, customers->features);
+        status = model_open(&panel->model[m], k[m], customers->features);
         panel->wire_size += model_words(panel, &panel->model[m]);
     }
     if (!status)
@@ -87,8 +74,22 @@ status_t panel_open(struct panel *panel, const struct customers *customers,
         status = memory_new(&panel->member, customers->partition.block_count + 1, sizeof *panel->member,
                             "the blocks of a panel");
     if (!status)
-        status = gemm_open(&panel->gemm, customers->features);
+        status = nearest_open(&panel->nearest, customers);
     return comm_agree(customers->comm, status);
+}
+
+status_t panel_open_alike(struct panel *panel, const struct customers *customers,
+                          const struct preparation *preparation, int64_t count, int64_t k)
+{
+    int64_t *all = NULL;
+    *panel = (struct panel){.customers = customers};
+    status_t status = comm_agree(customers->comm, memory_new(&all, count, sizeof *all, "models"));
+    for (int64_t m = 0; !status && m < count; m++)
+        all[m] = k;
+    if (!status)
+        status = panel_open(panel, customers, preparation, count, all);
+    free(all);
+    return status;
 }
 
 void panel_close(struct panel *panel)
@@ -99,9 +100,7 @@ void panel_close(struct panel *panel)
     free(panel->centroids);
     free(panel->wire);
     free(panel->member);
-    free(panel->gemm.x);
-    free(panel->gemm.product);
-    free(panel->gemm.state);
+    nearest_close(&panel->nearest);
     *panel = (struct panel){0};
 }
 
@@ -250,6 +249,15 @@ static double inertia_of(const struct panel *panel, const struct model *model)
     return inertia > 0 ? (double)inertia : 0.0;
 }
 
+/* Of a model whose customers are weighted: what is supposed of as many as they weigh. */
+static double supposed_inertia(const struct model *model)
+{
+    int64_t weight = 0;
+    for (int64_t h = 0; h < model->k; h++)
+        weight += model->count[h];
+    return model->spread * (double)weight;
+}
+
 static int64_t words_in_use(const struct panel *panel)
 {
     int64_t words = HEADER_WORDS;
@@ -282,7 +290,8 @@ static void end_pass(struct panel *panel)
     for (int64_t m = 0; m < panel->count; m++) {
         struct model *model = &panel->model[m];
         if (model->learning)
-            model->inertia = model->replicate < 0 ? inertia_of(panel, model) : (double)NAN;
+            model->inertia =
+                model->weighting.kind == WEIGHTING_ONE ? inertia_of(panel, model) : supposed_inertia(model);
     }
 }
 
@@ -324,29 +333,21 @@ double panel_move(const struct panel *panel, struct model *model)
     return moved;
 }
 
-struct labelling {
-    const struct panel *panel;
+struct label_walk {
+    struct nearest *nearest;
     const struct tile_centroids *centroids;
     int32_t *label;
 };
 
 static void label_block(void *context, const struct block *block)
 {
-    struct labelling *labelling = context;
-    int64_t features = labelling->centroids->features;
-    for (int64_t t = 0; t < BLOCK_TILES; t++) {
-        struct tile_two two;
-        int32_t *label = labelling->label + block->local * BLOCK_ROWS + t * TILE_ROWS;
-        labelling->panel->customers->kernels->two(block->tiles + t * features * TILE_ROWS,
-                                                  labelling->centroids, &two);
-        for (int lane = 0; lane < TILE_ROWS; lane++)
-            label[lane] = block->left_out[t] >> lane & 1 ? -1 : two.nearest[lane];
-    }
+    struct label_walk *walk = context;
+    nearest_block(walk->nearest, block, walk->centroids, walk->label + block->local * BLOCK_ROWS);
 }
 
-status_t panel_label(const struct panel *panel, int64_t model, int32_t *label)
+status_t panel_label(struct panel *panel, int64_t model, int32_t *label)
 {
     struct tile_centroids centroids = panel_centroids(panel, &panel->model[model]);
-    struct labelling labelling = {panel, &centroids, label};
-    return customers_walk(panel->customers, NULL, 0, label_block, &labelling);
+    struct label_walk walk = {&panel->nearest, &centroids, label};
+    return customers_walk(panel->customers, NULL, 0, label_block, &walk);
 }

@@ -17,23 +17,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cluster/nearest.h"
 #include "cluster/track.h"
+#include "cluster/weighting.h"
 #include "core/comm.h"
 #include "core/exactsum.h"
 #include "core/status.h"
 #include "data/customers.h"
-#include "kernel/gemm.h"
 #include "kernel/tile.h"
 
 struct model {
     int64_t k;
-    bool learning; /* takes part in passes */
-    /* Of the bootstrap: customers have its weights (kernel/weights.h) in passes; -1: all weigh one. */
-    int64_t replicate;
+    bool learning;              /* takes part in passes */
+    struct weighting weighting; /* of customers, in sums and counts */
+    /* Inertia a customer that is supposed of a model whose customers are weighted: it is not measured. */
+    double spread;
     double *centroid; /* k x features */
     double *sum;      /* k x features: of the last pass, over all ranks, weighted */
     int64_t *count;   /* k: customers, likewise */
-    double inertia;   /* of the last pass: to the centroids that it was made with; NaN for a replicate */
+    double inertia;   /* of the last pass: to the centroids that it was made with */
     /* This rank's part: */
     float *narrow; /* for the kernel */
     float *half_square;
@@ -45,14 +47,9 @@ struct model {
     struct track track;
 };
 
-/* How the nearest centroid is found: in vector registers tile by tile, or by matrix products of OpenBLAS.
- * The first block decides, by the clock; the labels are the same. */
-enum panel_way { PANEL_UNDECIDED, PANEL_TILES, PANEL_GEMM };
-
 struct panel {
     const struct customers *customers;
     const struct preparation *preparation; /* quanta */
-    uint64_t seed;                         /* of the replicates' weights */
     struct model *model;
     int64_t count;
     struct tile_centroids *centroids; /* of each model, as the kernels want them */
@@ -65,21 +62,22 @@ struct panel {
     int64_t member_customers;
     double squares[2]; /* of the last pass: sum of squared norms over all ranks, an unevaluated pair */
     int64_t passed;    /* customers of the last pass, over all ranks */
-    enum panel_way way;
-    double seconds[2]; /* a customer, by tiles and by matrix products, when the first block decided */
-    struct gemm gemm;
+    struct nearest nearest;
     /* For measuring what it costs: look at every customer in every pass; and besides remember nothing, so
      * that all are added to their segments anew. */
     bool everyone;
     bool forgetful;
-    int64_t visited;   /* model x customers of all passes, on this rank */
-    int64_t assigned;  /* of them, those whose tile was looked at */
-    int64_t undecided; /* of them, those that the float filter left to double */
+    int64_t visited;  /* model x customers of all passes, on this rank */
+    int64_t assigned; /* of them, those whose tile was looked at */
 };
 
-/* `count` models of k segments each, without members. Collective. */
+/* `count` models, the m-th of k[m] segments, without members. Collective. */
 status_t panel_open(struct panel *panel, const struct customers *customers,
-                    const struct preparation *preparation, int64_t count, int64_t k)
+                    const struct preparation *preparation, int64_t count, const int64_t *k)
+    __attribute__((warn_unused_result));
+/* The same with k segments each. */
+status_t panel_open_alike(struct panel *panel, const struct customers *customers,
+                          const struct preparation *preparation, int64_t count, int64_t k)
     __attribute__((warn_unused_result));
 void panel_close(struct panel *panel);
 
@@ -106,8 +104,7 @@ int64_t panel_wire_bytes(const struct panel *panel);
 
 /* The labels of this rank's customers under one model; -1 for those left out. `label`: block_count x
  * BLOCK_ROWS. Local. */
-status_t panel_label(const struct panel *panel, int64_t model, int32_t *label)
-    __attribute__((warn_unused_result));
+status_t panel_label(struct panel *panel, int64_t model, int32_t *label) __attribute__((warn_unused_result));
 
 /* The kernel's view of a model's centroids, narrowed. Local. */
 struct tile_centroids panel_centroids(const struct panel *panel, struct model *model);

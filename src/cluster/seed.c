@@ -248,8 +248,8 @@ static status_t weigh_candidates(struct sampling *sampling)
 {
     struct candidates *candidates = &sampling->candidates;
     struct panel one;
-    status_t status =
-        panel_open(&one, sampling->panel->customers, sampling->panel->preparation, 1, candidates->count);
+    status_t status = panel_open_alike(&one, sampling->panel->customers, sampling->panel->preparation, 1,
+                                       candidates->count);
     if (!status) {
         panel_add(&one, sampling->panel->member, sampling->panel->members);
         memcpy(one.model[0].centroid, candidates->point,
@@ -345,7 +345,7 @@ status_t seed_models(struct panel *panel, int64_t batch, uint64_t seed)
     status_t status = comm_agree(customers->comm, minibatch_plan_open(&plan, customers->partition.blocks,
                                                                       batch > enough ? batch : enough, seed));
     if (!status)
-        status = panel_open(&sample, customers, panel->preparation, panel->count, k);
+        status = panel_open_alike(&sample, customers, panel->preparation, panel->count, k);
     if (!status)
         status = seed_from(&sample, &plan, seed);
     for (int64_t m = 0; !status && m < panel->count; m++)

@@ -274,7 +274,7 @@ static status_t search_open(struct search *search, const struct preparation *pre
         status = memory_new(&search->drawn, search->features, sizeof *search->drawn, "swaps");
     status = comm_agree(customers->comm, status);
     if (!status)
-        status = panel_open(&search->panel, customers, preparation, 1 + SWAP_VARIANTS, search->k);
+        status = panel_open_alike(&search->panel, customers, preparation, 1 + SWAP_VARIANTS, search->k);
     if (!status)
         panel_add(&search->panel, search->block, search->blocks);
     return status;

@@ -17,7 +17,10 @@ enum random_purpose {
     RANDOM_GENERATE_MISSING = 8,
     RANDOM_SWAP = 9,
     RANDOM_REPLICATE = 10,
-    RANDOM_LEAVES = 11
+    RANDOM_LEAVES = 11,
+    RANDOM_HALF = 12,
+    RANDOM_REFERENCE = 13,
+    RANDOM_SAMPLE = 14
 };
 
 struct random_words {

@@ -25,6 +25,7 @@ struct tile_centroids {
      * gap_constant + gap_square |x|^2. Set by tile_narrow. */
     float gap_constant;
     float gap_square;
+    const double *offset; /* k: added to squared distances by `two` alone; NULL: nothing */
 };
 
 /* Squared Euclidean distance of lane `lane` to a centroid: features in rising order, each difference squared
@@ -85,7 +86,7 @@ struct kernels {
     void (*finish)(const struct tile_state *state, const float *tiles, const uint8_t *list, int count,
                    const struct tile_centroids *centroids, struct tile_found *found);
 
-    /* Nearest and second nearest in double, as tile_distance has it. */
+    /* Nearest and second nearest in double, as tile_distance has it, with the centroids' offsets. */
     void (*two)(const float *tile, const struct tile_centroids *centroids, struct tile_two *two);
 
     /* Moves the customers of the lanes in the bit set from segment from[lane] to to[lane], each times its
@@ -94,10 +95,10 @@ struct kernels {
     void (*move)(const float *tile, int64_t features, unsigned lanes, const int32_t from[KERNEL_LANES],
                  const int32_t to[KERNEL_LANES], const float *weight, double *sum, int64_t *count);
 
-    /* Bootstrap weights of the 16 customers from global row `row` on in a replicate (weights.h). `purpose`:
-     * of the random numbers. */
-    void (*weights)(uint64_t seed, uint32_t purpose, int64_t replicate, int64_t row,
-                    float weight[KERNEL_LANES]);
+    /* Random weights of the 16 customers from global row `row` on in draw `index` (weights.h): how many of
+     * the `steps` rising numbers are not above the customer's word. `purpose`: of the random numbers. */
+    void (*weights)(uint64_t seed, uint32_t purpose, int64_t index, int64_t row, const uint32_t *step,
+                    int steps, float weight[KERNEL_LANES]);
 
     /* All places that may be within the limits of the queries, told one by one (near.h). */
     void (*near)(const struct near_tree *tree, struct near_queries *queries,

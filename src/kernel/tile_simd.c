@@ -9,7 +9,6 @@
 
 #include "kernel/near.h"
 #include "kernel/vector.h"
-#include "kernel/weights.h"
 
 /* Centroids at a time: independent sums hide the latency of the multiply-adds; more than four would not leave
  * the registers that the smaller sets need. */
@@ -278,6 +277,9 @@ VECTOR_INLINE void take_distances(const float *tile, const struct tile_centroids
             }
         }
     }
+    for (int g = 0; centroids->offset && g < group; g++)
+        for (int64_t p = 0; p < DOUBLE_PARTS; p++)
+            sum[g][p] += doubles_all(centroids->offset[h + g]);
 #pragma GCC unroll 4
     for (int g = 0; g < group; g++)
 #pragma GCC unroll 8
@@ -384,7 +386,7 @@ static void move(const float *tile, int64_t features, unsigned lanes, const int3
         move_many(tile, features, lanes, from, to, weight, sum);
 }
 
-/* ---- bootstrap weights ---- */
+/* ---- random weights ---- */
 
 /* One round of Philox4x32 (Salmon, Moraes, Dror, Shaw, SC 2011) on every lane. */
 VECTOR_INLINE void philox_round(uint32_t word[4][KERNEL_LANES], uint32_t key0, uint32_t key1)
@@ -399,15 +401,15 @@ VECTOR_INLINE void philox_round(uint32_t word[4][KERNEL_LANES], uint32_t key0, u
     }
 }
 
-static void weights(uint64_t seed, uint32_t purpose, int64_t replicate, int64_t row,
-                    float weight[KERNEL_LANES])
+static void weights(uint64_t seed, uint32_t purpose, int64_t index, int64_t row, const uint32_t *step,
+                    int steps, float weight[KERNEL_LANES])
 {
     uint32_t word[4][KERNEL_LANES];
     for (int lane = 0; lane < KERNEL_LANES; lane++) {
         uint64_t number = (uint64_t)row + (uint64_t)lane;
         word[0][lane] = (uint32_t)number;
         word[1][lane] = (uint32_t)(number >> 32);
-        word[2][lane] = (uint32_t)(replicate / 4);
+        word[2][lane] = (uint32_t)(index / 4);
         word[3][lane] = purpose;
     }
     uint32_t key0 = (uint32_t)seed;
@@ -417,11 +419,11 @@ static void weights(uint64_t seed, uint32_t purpose, int64_t replicate, int64_t 
         key0 += 0x9E3779B9U;
         key1 += 0xBB67AE85U;
     }
-    const uint32_t *drawn = word[replicate % 4];
+    const uint32_t *drawn = word[index % 4];
     for (int lane = 0; lane < KERNEL_LANES; lane++) {
         int32_t count = 0;
-        for (int step = 0; step < WEIGHT_STEPS; step++)
-            count += drawn[lane] >= weight_step[step];
+        for (int s = 0; s < steps; s++)
+            count += drawn[lane] >= step[s];
         weight[lane] = (float)count;
     }
 }

@@ -145,7 +145,7 @@ static void start(struct run *run, struct comm *comm, int64_t rows, sample_value
     run->batches = -1;
     sample_open(&run->sample, comm, rows, FEATURES, value, out);
     const struct customers *customers = &run->sample.customers;
-    assert_ok(panel_open(&run->panel, customers, &run->sample.preparation, MODELS, K));
+    assert_ok(panel_open_alike(&run->panel, customers, &run->sample.preparation, MODELS, K));
     for (int64_t m = 0; m < MODELS; m++) {
         for (int64_t i = 0; i < K * FEATURES; i++) {
             double middle = 0.0;
@@ -266,7 +266,7 @@ static void the_last_batch_is_learned(void **state)
     start(&run, &world, 16 * BLOCK_ROWS, sorted_clouds, NULL, 2 * BLOCK_ROWS);
     const struct customers *customers = &run.sample.customers;
     assert_ok(minibatch_run(&run.panel, &run.plan, true, &run.batches));
-    assert_ok(panel_open(&last, customers, &run.sample.preparation, MODELS, K));
+    assert_ok(panel_open_alike(&last, customers, &run.sample.preparation, MODELS, K));
     assert_ok(minibatch_plan_open(&plan, customers->partition.blocks, 2 * BLOCK_ROWS, 3));
     for (int64_t total = 0; total < 8;) { /* half of the blocks */
         int64_t added = minibatch_next(&plan);

@@ -53,15 +53,20 @@ static bool is_member(const int64_t *members, int64_t count, int64_t row)
 }
 
 /* How often a customer is drawn, by the definition in kernel/weights.h. */
-static int64_t weight_of(const struct panel *panel, const struct model *model, int64_t row)
+static int64_t weight_of(const struct model *model, int64_t row)
 {
-    int64_t replicate = model->replicate;
-    if (replicate < 0)
+    const struct weighting *weighting = &model->weighting;
+    int64_t index = weighting->index;
+    bool half = weighting->kind != WEIGHTING_REPLICATE;
+    if (weighting->kind == WEIGHTING_ONE)
         return 1;
-    struct random_words words = random_draw(panel->seed, RANDOM_REPLICATE, row, (uint32_t)(replicate / 4));
+    struct random_words words =
+        random_draw(weighting->seed, half ? RANDOM_HALF : RANDOM_REPLICATE, row, (uint32_t)(index / 4));
     int64_t weight = 0;
+    if (half)
+        return (words.word[index % 4] >> 31) == (weighting->kind == WEIGHTING_FIRST_HALF);
     for (int step = 0; step < WEIGHT_STEPS; step++)
-        weight += words.word[replicate % 4] >= weight_step[step];
+        weight += words.word[index % 4] >= weight_step[step];
     return weight;
 }
 
@@ -79,7 +84,7 @@ static void check_model(const struct panel *panel, const struct sample *sample, 
         if (sample->is_out[row] || !is_member(members, member_count, row))
             continue;
         int32_t h = sample_nearest(sample, row, model->centroid, model->k);
-        int64_t weight = weight_of(panel, model, row);
+        int64_t weight = weight_of(model, row);
         passed++;
         count[h] += weight;
         for (int64_t f = 0; f < features; f++) {
@@ -93,10 +98,12 @@ static void check_model(const struct panel *panel, const struct sample *sample, 
     assert_memory_equal(model->count, count, (size_t)model->k * sizeof *count);
     for (int64_t i = 0; i < model->k * features; i++)
         assert_true(model->sum[i] == sum[i]);
-    if (model->replicate < 0)
-        assert_true(fabs(model->inertia - (double)inertia) <= 1e-12 * (double)inertia);
-    else
-        assert_true(isnan(model->inertia));
+    int64_t weight = 0;
+    for (int64_t h = 0; h < model->k; h++)
+        weight += count[h];
+    if (model->weighting.kind != WEIGHTING_ONE)
+        inertia = (__float128)(model->spread * (double)weight);
+    assert_true(fabs(model->inertia - (double)inertia) <= 1e-12 * (double)inertia);
 }
 
 static void check_values(sample_value value, sample_mark out)
@@ -106,7 +113,7 @@ static void check_values(sample_value value, sample_mark out)
     struct sample sample;
     struct panel panel;
     sample_open(&sample, &world, ROWS, FEATURES, value, out);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, K));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, K));
     set_centroids(&panel, &sample);
     for (int i = 0; i < 4; i++) {
         int64_t before = i > 0 ? members[i - 1] : 0;
@@ -133,17 +140,21 @@ static void replicates_weigh_customers(void **state)
 {
     (void)state;
     static const int64_t block[] = {2, 0, 1, 3};
-    static const int64_t replicate[] = {-1, 0, 1, 2, 3, 4, 9, 4 * INT64_C(1000) + 3};
-    enum { REPLICATES = 8 };
+    static const int64_t index[] = {-1, 0, 1, 2, 3, 4, 9, 4 * INT64_C(1000) + 3, 5, 5};
+    enum { REPLICATES = 10 };
     struct sample sample;
     struct panel panel;
     sample_open(&sample, &world, ROWS, FEATURES, values, some);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, REPLICATES, K));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, REPLICATES, K));
     set_centroids(&panel, &sample);
-    panel.seed = UINT64_C(0x123456789);
     for (int64_t m = 0; m < REPLICATES; m++) {
         memcpy(panel.model[m].centroid, panel.model[0].centroid, K * FEATURES * sizeof(double));
-        panel.model[m].replicate = replicate[m];
+        panel.model[m].spread = 2.5;
+        panel.model[m].weighting = (struct weighting){m == 0               ? WEIGHTING_ONE
+                                                      : m < REPLICATES - 2 ? WEIGHTING_REPLICATE
+                                                      : m < REPLICATES - 1 ? WEIGHTING_FIRST_HALF
+                                                                           : WEIGHTING_SECOND_HALF,
+                                                      UINT64_C(0x123456789), index[m]};
     }
     for (int i = 0; i < 4; i += 2) {
         panel_add(&panel, block + i, 2);
@@ -168,7 +179,7 @@ static void models_that_have_stopped_stay_as_they_are(void **state)
     struct sample sample;
     struct panel panel;
     sample_open(&sample, &world, ROWS, FEATURES, values, some);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, K));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, K));
     set_centroids(&panel, &sample);
     panel_add(&panel, NULL, 0);
     panel.model[1].learning = false;
@@ -192,7 +203,7 @@ static void ranks_do_not_change_a_bit(void **state)
     struct comm *comms[2] = {&world, &alone};
     for (int i = 0; i < 2; i++) {
         sample_open(&sample[i], comms[i], ROWS, FEATURES, values, some);
-        assert_ok(panel_open(&panel[i], &sample[i].customers, &sample[i].preparation, MODELS, K));
+        assert_ok(panel_open_alike(&panel[i], &sample[i].customers, &sample[i].preparation, MODELS, K));
         set_centroids(&panel[i], &sample[i]);
         panel_add(&panel[i], NULL, 0);
         for (int step = 0; step < 10; step++) {
@@ -222,7 +233,7 @@ static void centroids_move_to_the_means(void **state)
     struct sample sample;
     struct panel panel;
     sample_open(&sample, &world, ROWS, FEATURES, values, NULL);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, 1, K));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, 1, K));
     set_centroids(&panel, &sample);
     struct model *model = &panel.model[0];
     for (int64_t f = 0; f < FEATURES; f++)
@@ -255,7 +266,7 @@ static void labels_are_the_nearest_centroids(void **state)
     struct panel panel;
     int32_t *label = NULL;
     sample_open(&sample, &world, ROWS, FEATURES, grid_values, some);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, K));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, K));
     set_centroids(&panel, &sample);
     const struct partition *part = &sample.customers.partition;
     assert_ok(memory_new(&label, part->block_count * BLOCK_ROWS, sizeof *label, "test labels"));
@@ -284,7 +295,7 @@ static void one_customer_and_one_segment(void **state)
     struct sample sample;
     struct panel panel;
     sample_open(&sample, &world, 1, FEATURES, one_customer, NULL);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, 1, 1));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, 1, 1));
     panel_add(&panel, NULL, 0);
     assert_ok(panel_pass(&panel));
     assert_int_equal(panel.model[0].count[0], 1);

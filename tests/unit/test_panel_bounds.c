@@ -51,7 +51,7 @@ struct trio {
 };
 
 static void start(struct trio *trio, int64_t features, int64_t k, sample_value value, sample_mark out,
-                  enum panel_way way)
+                  enum nearest_way way)
 {
     *trio = (struct trio){0};
     sample_open(&trio->world, &world, ROWS, features, value, out);
@@ -59,12 +59,12 @@ static void start(struct trio *trio, int64_t features, int64_t k, sample_value v
     for (int p = 0; p < PANELS; p++) {
         struct sample *sample = p == FORGETFUL ? &trio->alone : &trio->world;
         struct panel *panel = &trio->panel[p];
-        assert_ok(panel_open(panel, &sample->customers, &sample->preparation, MODELS, k));
-        panel->way = p == BOUNDED ? way : PANEL_TILES;
+        assert_ok(panel_open_alike(panel, &sample->customers, &sample->preparation, MODELS, k));
+        panel->nearest.way = p == BOUNDED ? way : NEAREST_TILES;
         panel->everyone = p != BOUNDED;
-        panel->seed = 5;
         for (int64_t m = 0; m < MODELS; m++) {
-            panel->model[m].replicate = m < 2 ? -1 : 3 * m - 4;
+            panel->model[m].weighting =
+                (struct weighting){m < 2 ? WEIGHTING_ONE : WEIGHTING_REPLICATE, 5, 3 * m - 4};
             for (int64_t i = 0; i < k * features; i++)
                 panel->model[m].centroid[i] = value((m * 911 + i / features * 401) % ROWS, i % features) +
                                               (m == 1 ? uniform(8, i, 0) : 0.0);
@@ -159,7 +159,8 @@ static void disturb(struct panel *panel, int64_t m, int64_t step)
     model->learning = (step / 3 + m) % 4 != 0; /* each sits out three passes of twelve */
 }
 
-static void check_story(int64_t features, int64_t k, sample_value value, sample_mark out, enum panel_way way)
+static void check_story(int64_t features, int64_t k, sample_value value, sample_mark out,
+                        enum nearest_way way)
 {
     static const int64_t order[] = {2, 0, 3, 1};
     struct trio trio;
@@ -175,37 +176,37 @@ static void check_story(int64_t features, int64_t k, sample_value value, sample_
     }
     assert_int_equal(trio.panel[BOUNDED].visited, trio.panel[WATCHING].visited);
     assert_int_equal(trio.panel[WATCHING].assigned, trio.panel[WATCHING].visited);
-    assert_true(way == PANEL_UNDECIDED || trio.panel[BOUNDED].way == way);
+    assert_true(way == NEAREST_UNDECIDED || trio.panel[BOUNDED].nearest.way == way);
     finish(&trio);
 }
 
 static void bounds_change_nothing(void **state)
 {
     (void)state;
-    check_story(4, 6, clouds, some, PANEL_TILES);
-    check_story(4, 6, clouds, some, PANEL_GEMM);
-    check_story(2, 9, grid, some, PANEL_TILES);
-    check_story(2, 9, grid, NULL, PANEL_GEMM);
-    check_story(3, 3, offset, some, PANEL_UNDECIDED);
-    check_story(1, 1, clouds, some, PANEL_TILES);
+    check_story(4, 6, clouds, some, NEAREST_TILES);
+    check_story(4, 6, clouds, some, NEAREST_GEMM);
+    check_story(2, 9, grid, some, NEAREST_TILES);
+    check_story(2, 9, grid, NULL, NEAREST_GEMM);
+    check_story(3, 3, offset, some, NEAREST_UNDECIDED);
+    check_story(1, 1, clouds, some, NEAREST_TILES);
 }
 
 /* Labels of two bytes, and more centroids than go into one matrix product. */
 static void bounds_change_nothing_with_many_segments(void **state)
 {
     (void)state;
-    check_story(2, 255, clouds, some, PANEL_GEMM);
-    check_story(2, 256, clouds, some, PANEL_TILES);
-    check_story(2, 300, clouds, some, PANEL_GEMM);
+    check_story(2, 255, clouds, some, NEAREST_GEMM);
+    check_story(2, 256, clouds, some, NEAREST_TILES);
+    check_story(2, 300, clouds, some, NEAREST_GEMM);
 }
 
 /* Lloyd's passes to their end: the bounds must have saved most of the work. */
 static void bounds_save_work(void **state)
 {
     (void)state;
-    for (int way = PANEL_TILES; way <= PANEL_GEMM; way++) {
+    for (int way = NEAREST_TILES; way <= NEAREST_GEMM; way++) {
         struct trio trio;
-        start(&trio, 3, 8, clear, NULL, (enum panel_way)way);
+        start(&trio, 3, 8, clear, NULL, (enum nearest_way)way);
         for (int64_t b = 0; b < 4; b++)
             add(&trio, b);
         for (int step = 0; step < 12; step++) {
@@ -237,13 +238,13 @@ static void a_border_that_creeps_is_followed(void **state)
 {
     (void)state;
     enum { LINE = 2100, STEPS = 900 };
-    for (int way = PANEL_TILES; way <= PANEL_GEMM; way++) {
+    for (int way = NEAREST_TILES; way <= NEAREST_GEMM; way++) {
         struct sample sample;
         struct panel panel;
         sample_open(&sample, &alone, LINE, 1, position, NULL);
-        assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, 1, 2));
+        assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, 1, 2));
         panel_add(&panel, NULL, 0);
-        panel.way = (enum panel_way)way;
+        panel.nearest.way = (enum nearest_way)way;
         struct model *model = &panel.model[0];
         for (int step = 0; step < STEPS; step++) {
             double border = 0.9 - (double)step / 750;

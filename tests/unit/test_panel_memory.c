@@ -22,8 +22,8 @@ static void start(struct pair *pair)
     sample_open(&pair->sample, &world, ROWS, 1, values, NULL);
     struct panel *both[2] = {&pair->panel, &pair->forgetful};
     for (int p = 0; p < 2; p++) {
-        assert_ok(panel_open(both[p], &pair->sample.customers, &pair->sample.preparation, MODELS, K));
-        both[p]->way = PANEL_TILES;
+        assert_ok(panel_open_alike(both[p], &pair->sample.customers, &pair->sample.preparation, MODELS, K));
+        both[p]->nearest.way = NEAREST_TILES;
         for (int64_t m = 0; m < MODELS; m++) {
             both[p]->model[m].centroid[0] = 3 * uniform(2, m, 0);
             both[p]->model[m].centroid[1] = 3 * uniform(2, m, 1);

@@ -63,7 +63,7 @@ static void check_refill(sample_value value)
     int64_t refilled = -1;
     int64_t taken[EMPTY];
     sample_open(&sample, &world, 2300, FEATURES, value, every_third);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, 1, K));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, 1, K));
     memcpy(panel.model[0].centroid, before, sizeof before);
     panel_add(&panel, NULL, 0);
     assert_ok(panel_pass(&panel));
@@ -96,7 +96,7 @@ static void nothing_to_refill(void **state)
     int64_t refilled = -1;
     double before[2] = {0, 0};
     sample_open(&sample, &world, 1100, 2, clouds, NULL);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, 1, 1));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, 1, 1));
     panel_add(&panel, NULL, 0);
     assert_ok(panel_pass(&panel));
     assert_ok(refill_empty(&panel, 0, before, &refilled));

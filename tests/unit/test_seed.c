@@ -82,7 +82,7 @@ static void check_seeds(sample_value value, sample_mark out, int64_t k)
     struct comm *comms[2] = {&world, &alone};
     for (int i = 0; i < 2; i++) {
         sample_open(&sample[i], comms[i], ROWS, FEATURES, value, out);
-        assert_ok(panel_open(&panel[i], &sample[i].customers, &sample[i].preparation, MODELS, k));
+        assert_ok(panel_open_alike(&panel[i], &sample[i].customers, &sample[i].preparation, MODELS, k));
         add_in_two_rounds(&panel[i]);
         assert_true(seeded(&panel[i], 42) >= k);
     }
@@ -113,7 +113,7 @@ static void check_too_few(sample_value value, int64_t rows, int64_t k, int64_t e
     struct sample sample;
     struct panel panel;
     sample_open(&sample, &world, rows, FEATURES, value, NULL);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, k));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, k));
     panel_add(&panel, NULL, 0);
     for (int64_t m = 0; m < MODELS; m++) {
         for (int64_t i = 0; i < k * FEATURES; i++)
@@ -149,7 +149,7 @@ static void seeds_come_from_the_members(void **state)
         sample_open(&sample, &world, ROWS, FEATURES, clouds, NULL);
         for (int64_t row = 0; row < ROWS; row++)
             sample.is_out[row] = row / BLOCK_ROWS != block; /* for the check alone */
-        assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, 20));
+        assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, 20));
         panel_add(&panel, &block, 1);
         assert_ok(seed_panel(&panel, 42, &distinct));
         assert_true(distinct >= 20);
@@ -168,7 +168,7 @@ static void nobody_is_not_seeded_on(void **state)
     int64_t distinct = -1;
     const int64_t empty_block = 0;
     sample_open(&sample, &world, ROWS, FEATURES, clouds, some);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, 2));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, 2));
     assert_ok(seed_panel(&panel, 42, &distinct)); /* no members */
     assert_int_equal(distinct, 0);
     panel_add(&panel, &empty_block, 1); /* members that take no part */
@@ -186,7 +186,7 @@ static void seeds_are_spread(void **state)
     struct panel panel;
     int64_t hit = 0;
     sample_open(&sample, &world, ROWS, FEATURES, clouds, NULL);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, 8));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, 8));
     panel_add(&panel, NULL, 0);
     for (uint64_t seed = 0; seed < 5; seed++) {
         seeded(&panel, seed);
@@ -217,7 +217,7 @@ static void models_and_seeds_differ(void **state)
     struct panel panel;
     double first[8 * FEATURES];
     sample_open(&sample, &world, ROWS, FEATURES, clouds, NULL);
-    assert_ok(panel_open(&panel, &sample.customers, &sample.preparation, MODELS, 8));
+    assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, 8));
     panel_add(&panel, NULL, 0);
     seeded(&panel, 1);
     memcpy(first, panel.model[0].centroid, sizeof first);

@@ -40,7 +40,8 @@ static void weights_are_those_of_the_definition(void **state)
         for (int i = 0; kernels && i < 7 * 5; i++) {
             for (int64_t replicate = 0; replicate < 10; replicate++) {
                 float weight[KERNEL_LANES];
-                kernels->weights(seeds[i % 5], RANDOM_REPLICATE, replicate, firsts[i / 5], weight);
+                kernels->weights(seeds[i % 5], RANDOM_REPLICATE, replicate, firsts[i / 5], weight_step,
+                                 WEIGHT_STEPS, weight);
                 for (int lane = 0; lane < KERNEL_LANES; lane++)
                     assert_true(weight[lane] == weight_of(seeds[i % 5], replicate, firsts[i / 5] + lane));
             }
@@ -61,7 +62,7 @@ static void many_weights_have_mean_and_variance_one(void **state)
     for (int64_t row = 0; row < DRAWS; row += KERNEL_LANES) {
         float weight[REPLICATES][KERNEL_LANES];
         for (int r = 0; r < REPLICATES; r++) {
-            kernels->weights(20, RANDOM_REPLICATE, r, row, weight[r]);
+            kernels->weights(20, RANDOM_REPLICATE, r, row, weight_step, WEIGHT_STEPS, weight[r]);
             for (int lane = 0; lane < KERNEL_LANES; lane++) {
                 double deviation = (double)weight[r][lane] - 1;
                 sum[r] += deviation;
