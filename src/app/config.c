@@ -239,6 +239,10 @@ static status_t check_together(const struct reading *reading)
         status = check_prepared(reading, "prepare.transform", &config->transform);
     if (!status)
         status = check_prepared(reading, "prepare.weight", &config->weight);
+    if (!status && config->k_high > config->k_low && config->choose == CHOOSE_STABILITY &&
+        config->replicates == 0)
+        status = refuse_key(reading, "segments.choose", "stability",
+                            "needs bootstrap replicates, but stability.replicates is 0");
     return status ? status : check_tree(reading);
 }
 

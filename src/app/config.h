@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 #include "app/options.h"
+#include "assess/selection.h"
 #include "cluster/linkage.h"
 #include "core/status.h"
 #include "data/settings.h"
 
-enum choose { CHOOSE_SILHOUETTE, CHOOSE_STABILITY, CHOOSE_GAP, CHOOSE_PREDICTION_STRENGTH };
 enum method { METHOD_KMEANS, METHOD_HIERARCHY };
 enum preparation_source { PREPARATION_KEEP, PREPARATION_REFIT };
 
@@ -30,7 +30,7 @@ struct config {
     struct name_map weight;    /* values > 0 */
     int64_t k_low;
     int64_t k_high; /* == k_low unless a range was given */
-    int choose;     /* enum choose */
+    int choose;     /* enum criterion (assess/selection.h) */
     int method;     /* enum method */
     int64_t batch;
     int64_t restarts;

@@ -8,7 +8,6 @@
 #include "app/version.h"
 #include "assess/describe.h"
 #include "core/memory.h"
-#include "kernel/gemm.h"
 
 /* ---- command line and config ---- */
 
@@ -100,51 +99,9 @@ static status_t share_config(struct fit *fit, const struct invocation *invocatio
 
 /* ---- stages ---- */
 
-/* How the learning went, for -v: what was computed with, and what was not computed at all. */
-static void tell_work(struct fit *fit)
-{
-    const struct kmeans_result *kmeans = &fit->kmeans;
-    const struct kernels *kernels = fit->customers.kernels;
-    double models = (double)kmeans->restarts * (double)fit->customers.partition.row_count;
-    double visited = kmeans->visited > 0 ? (double)kmeans->visited : 1.0;
-    double assigned = kmeans->assigned > 0 ? (double)kmeans->assigned : 1.0;
-    log_detail(
-        &fit->log,
-        "nearest centroid: by %s; %s registers (%d floats) take %.2f ns a customer, OpenBLAS (%s) %.2f",
-        kmeans->by_gemm ? "OpenBLAS" : "vector registers", kernels->name, kernels->lanes,
-        1e9 * kmeans->seconds[0], gemm_prepare(), 1e9 * kmeans->seconds[1]);
-    log_detail(
-        &fit->log,
-        "learning: %" PRId64 " passes over mini-batches, %" PRId64
-        " over all customers; %.1f %% of assignments could not have changed and were not made, the rest is "
-        "the work of %.1f full passes a restart; %.2g of it in double; %" PRId64 " bytes a reduction",
-        kmeans->batches, kmeans->passes, 100.0 * (1.0 - (double)kmeans->assigned / visited),
-        models > 0 ? (double)kmeans->assigned / models : 0.0, (double)kmeans->undecided / assigned,
-        kmeans->step_bytes);
-}
-
-static status_t learn(struct fit *fit)
-{
-    struct kmeans_settings settings = {.k = fit->config.k_low,
-                                       .batch = fit->config.batch,
-                                       .restarts = fit->config.restarts,
-                                       .polish = fit->config.polish,
-                                       .tolerance = fit->config.tolerance,
-                                       .seed = (uint64_t)fit->config.seed};
-    status_t status = kmeans_run(&fit->customers, &fit->preparation, &settings, &fit->kmeans);
-    if (!status && !fit->kmeans.converged && settings.polish)
-        log_warning(&fit->log, "the best restart had not converged after %" PRId64 " passes",
-                    fit->kmeans.passes);
-    fit->segments = fit->kmeans.segments;
-    fit->kmeans.segments = (struct segmentation){0};
-    if (!status)
-        tell_work(fit);
-    return status;
-}
-
 static status_t describe(struct fit *fit)
 {
-    const struct segmentation *segments = &fit->segments;
+    const struct segmentation *segments = fit->segments;
     log_phase_begin(&fit->log, "profile");
     status_t status = profile_run(&fit->table, &fit->survey, segments->label, segments->k, &fit->profile);
     if (status)
@@ -179,10 +136,14 @@ static status_t run(struct fit *fit)
         status = fit_check_memory(fit, fit->survey.customers);
     if (!status)
         status = fit_load(fit);
+    if (!status)
+        status = fit_open_tries(fit);
     if (!status && fit->config.method == METHOD_KMEANS)
-        status = learn(fit);
+        status = fit_learn(fit);
     if (!status && fit->config.leaves != 0)
         status = fit_grow_tree(fit);
+    if (!status)
+        status = fit_judge(fit);
     if (!status)
         status = fit_grow_segment_tree(fit);
     if (!status)
@@ -196,13 +157,12 @@ static void close_all(struct fit *fit)
 {
     if (fit->comm->rank == 0)
         output_close(&fit->output);
-    for (int64_t h = 0; fit->description && h < fit->segments.k; h++)
+    for (int64_t h = 0; fit->description && h < fit->segments->k; h++)
         free(fit->description[h]);
     free(fit->description);
     profile_free(&fit->profile);
     fit_free_trees(fit);
-    segments_free(&fit->segments);
-    kmeans_free(&fit->kmeans);
+    fit_free_tries(fit);
     customers_free(&fit->customers);
     prepare_free(&fit->preparation);
     survey_free(&fit->survey);

@@ -6,7 +6,11 @@
 #include <time.h>
 
 #include "app/config.h"
+#include "assess/gap.h"
+#include "assess/indices.h"
 #include "assess/profile.h"
+#include "assess/selection.h"
+#include "assess/stability.h"
 #include "cluster/hierarchy.h"
 #include "cluster/kmeans.h"
 #include "cluster/segment_tree.h"
@@ -22,6 +26,10 @@
 #include "data/survey.h"
 #include "data/table.h"
 
+/* Splits of the customers into halves, for prediction strength; reference sets for the gap statistic;
+ * customers in the sample for the silhouette by plain distances. */
+enum { FIT_SPLITS = 5, FIT_REFERENCES = 20, FIT_SAMPLE = 4096 };
+
 /* A cut of the tree of customers, alike on every rank. */
 struct fit_cut {
     int64_t segments;
@@ -29,6 +37,22 @@ struct fit_cut {
     int32_t *segment; /* of each leaf; numbered by falling size like all segments */
     int32_t *leaf;    /* of each segment, the lowest of its leaves */
     int64_t *size;    /* of each segment: customers */
+};
+
+/* A number of segments that was tried, and what is known of its segments; alike on every rank. */
+struct fit_try {
+    struct kmeans_result kmeans;  /* how it was learned; its segments are below */
+    const struct fit_cut *cut;    /* or the cut of the tree that they are */
+    struct segmentation segments; /* labels: only of those that are chosen */
+    struct labelling labelling;
+    struct indices indices;
+    double sample_silhouette; /* by plain distances, over a sample */
+    struct stability stability;
+    double *replicate_centroid; /* replicates x k x features; of k-means */
+    double *seed_ari;           /* restarts: adjusted Rand index with the segments; of k-means */
+    double *level;              /* k: agreement_level_stability against the try before; NULL for the first */
+    int64_t *level_count;       /* the table that it comes from */
+    float *stays;               /* leaves: replicates in which each stays; of a tree */
 };
 
 struct fit {
@@ -45,11 +69,20 @@ struct fit {
     struct survey survey;
     struct preparation preparation;
     struct customers customers;
-    struct kmeans_result kmeans; /* how it learned; its segments are below */
+    struct fit_try *tried; /* by rising number of segments */
+    int64_t tries;
     struct hierarchy_result hierarchy;
     struct fit_cut *cut; /* from coarse to fine */
     int64_t cuts;
-    struct segmentation segments;
+    struct gap *gap; /* of one segment, then of every try; NULL where it was not measured, like the next */
+    int64_t reference_customers;
+    int64_t sampled; /* customers in the sample */
+    int64_t splits;
+    struct selection selection;
+    struct fit_try *chosen;
+    const struct segmentation *segments; /* those that were chosen */
+    float *membership; /* of this rank's customers: the share of replicates in which each stays; BLOCK_ROWS a
+                          block; NULL without replicates */
     struct dendrogram segment_tree; /* rank 0, like the next */
     struct segment_paths paths;
     struct profile profile;
@@ -75,7 +108,17 @@ status_t fit_check_memory(struct fit *fit, int64_t customers) __attribute__((war
  */
 status_t fit_check_counts(const struct fit *fit) __attribute__((warn_unused_result));
 
-/* The tree of customers, its cuts, and, where they are one of them, the segments. */
+/* One for each number of segments in segments.k. */
+status_t fit_open_tries(struct fit *fit) __attribute__((warn_unused_result));
+
+/* The segments by k-means, for every number that is tried. */
+status_t fit_learn(struct fit *fit) __attribute__((warn_unused_result));
+
+/* How good and how stable the segments of every number that was tried are, and which number is taken. */
+status_t fit_judge(struct fit *fit) __attribute__((warn_unused_result));
+void fit_free_tries(struct fit *fit);
+
+/* The tree of customers, its cuts, and, where they are some of them, the segments. */
 status_t fit_grow_tree(struct fit *fit) __attribute__((warn_unused_result));
 
 /* The tree of the segments themselves. */
@@ -86,6 +129,15 @@ void fit_free_trees(struct fit *fit);
 status_t fit_write(struct fit *fit) __attribute__((warn_unused_result));
 
 /* ---- local ---- */
+
+/* Weighting w of those that are judged by: replicates, then the first and second half of each split. */
+struct weighting fit_weighting(const struct fit *fit, int64_t w);
+
+/* Replicates and halves, where the trees of customers that count otherwise give the segments. */
+status_t fit_judge_trees(struct fit *fit) __attribute__((warn_unused_result));
+
+/* How k-means is to learn. */
+struct kmeans_settings fit_kmeans_settings(const struct config *config);
 
 /* How a tree over so many customers is to be grown. */
 struct hierarchy_settings fit_hierarchy_settings(const struct config *config, int64_t customers);

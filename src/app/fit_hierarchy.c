@@ -49,7 +49,7 @@ static status_t check_cuts(const struct fit *fit, int64_t leaves, const char *wh
     const struct config *config = &fit->config;
     status_t status = STATUS_OK;
     if (config->method == METHOD_HIERARCHY)
-        status = check_count(fit, leaves, what, "segments.k", config->k_low);
+        status = check_count(fit, leaves, what, "segments.k", config->k_high);
     for (int64_t l = 0; !status && l < config->levels.count; l++)
         status = check_count(fit, leaves, what, "hierarchy.levels", (int64_t)config->levels.value[l]);
     return status;
@@ -60,7 +60,7 @@ status_t fit_check_counts(const struct fit *fit)
     const struct config *config = &fit->config;
     int64_t customers = fit->survey.customers;
     struct hierarchy_settings settings = fit_hierarchy_settings(config, customers);
-    status_t status = check_count(fit, customers, "customers are", "segments.k", config->k_low);
+    status_t status = check_count(fit, customers, "customers are", "segments.k", config->k_high);
     if (status || config->leaves == 0)
         return status;
     if (!settings.every_customer && !settings.fewer)
@@ -101,19 +101,23 @@ static int by_segments(const void *a, const void *b)
     return x->segments < y->segments ? -1 : x->segments > y->segments;
 }
 
-/* The levels, and k where the segments are a cut; from coarse to fine. */
+/* The levels, and every number that is tried where the segments are a cut; from coarse to fine. */
 static status_t list_cuts(struct fit *fit)
 {
     const struct config *config = &fit->config;
-    bool has_k = config->method != METHOD_HIERARCHY;
-    status_t status = memory_new(&fit->cut, config->levels.count + 1, sizeof *fit->cut, "cuts of the tree");
-    for (int64_t l = 0; !status && l < config->levels.count; l++) {
-        int64_t segments = (int64_t)config->levels.value[l];
-        fit->cut[fit->cuts++] = (struct fit_cut){.segments = segments, .is_level = true};
-        has_k = has_k || segments == config->k_low;
+    int64_t tries = config->method == METHOD_HIERARCHY ? fit->tries : 0;
+    status_t status =
+        memory_new(&fit->cut, config->levels.count + tries, sizeof *fit->cut, "cuts of the tree");
+    for (int64_t l = 0; !status && l < config->levels.count; l++)
+        fit->cut[fit->cuts++] =
+            (struct fit_cut){.segments = (int64_t)config->levels.value[l], .is_level = true};
+    for (int64_t i = 0; !status && i < tries; i++) {
+        bool is_there = false;
+        for (int64_t l = 0; l < config->levels.count; l++)
+            is_there = is_there || fit->cut[l].segments == config->k_low + i;
+        if (!is_there)
+            fit->cut[fit->cuts++] = (struct fit_cut){.segments = config->k_low + i};
     }
-    if (!status && !has_k)
-        fit->cut[fit->cuts++] = (struct fit_cut){.segments = config->k_low};
     if (!status)
         qsort(fit->cut, (size_t)fit->cuts, sizeof *fit->cut, by_segments);
     return status;
@@ -160,10 +164,15 @@ static status_t make_cut(struct fit *fit, struct fit_cut *cut)
         status = segments_from_labels(&fit->customers, &fit->preparation, &segments, number);
     if (!status)
         number_cut(cut, hierarchy->leaves, number, &segments);
-    if (!status && fit->config.method == METHOD_HIERARCHY && cut->segments == fit->config.k_low)
-        fit->segments = segments;
-    else
+    free(segments.label);
+    segments.label = NULL;
+    int64_t try = cut->segments - fit->config.k_low;
+    if (!status && fit->config.method == METHOD_HIERARCHY && try >= 0 && try < fit->tries) {
+        fit->tried[try].cut = cut;
+        fit->tried[try].segments = segments;
+    } else {
         segments_free(&segments);
+    }
     free(number);
     return status;
 }
@@ -203,9 +212,7 @@ status_t fit_grow_tree(struct fit *fit)
 /* Where the segments are a cut, their tree is what stands above it. */
 static status_t take_top(struct fit *fit)
 {
-    const struct fit_cut *cut = fit->cut;
-    while (cut->segments != fit->segments.k)
-        cut++;
+    const struct fit_cut *cut = fit->chosen->cut;
     status_t status = STATUS_OK;
     if (fit->comm->rank == 0)
         status = dendrogram_top(&fit->hierarchy.tree, cut->segments, cut->segment, &fit->segment_tree);
@@ -217,11 +224,11 @@ status_t fit_grow_segment_tree(struct fit *fit)
     log_phase_begin(&fit->log, "tree of segments");
     status_t status = fit->config.method == METHOD_HIERARCHY
                           ? comm_agree(fit->comm, take_top(fit))
-                          : segment_tree_ward(fit->comm, &fit->log, &fit->segments, &fit->segment_tree);
+                          : segment_tree_ward(fit->comm, &fit->log, fit->segments, &fit->segment_tree);
     if (status)
         return status;
     if (fit->comm->rank == 0)
-        status = segment_paths_open(&fit->paths, &fit->segment_tree, fit->segments.size);
+        status = segment_paths_open(&fit->paths, &fit->segment_tree, fit->segments->size);
     return comm_agree(fit->comm, status);
 }
 

@@ -25,7 +25,7 @@ static double learning_bytes(const struct fit *fit, const struct partition *most
         return 0.0;
     double models = (double)config->restarts + SWAP_VARIANTS + 1 + SEED_CANDIDATES;
     return panel_track_bytes(most, fit->table.features) +
-           models * (double)config->k_low * (double)fit->table.columns * 32.0;
+           models * (double)config->k_high * (double)fit->table.columns * 32.0;
 }
 
 /* The tree, and which segment of every cut each leaf is in. */
@@ -48,7 +48,7 @@ static struct needs list_needs(const struct fit *fit, int64_t customers, int ran
     struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
     double columns = (double)fit->table.columns;
     double labels = (double)most.block_count * BLOCK_ROWS * (double)sizeof(int32_t);
-    double cells = (double)fit->config.k_low * columns * (2.0 * sizeof(struct moments) + SELECT_BYTES);
+    double cells = (double)fit->config.k_high * columns * (2.0 * sizeof(struct moments) + SELECT_BYTES);
     double walking = columns * BLOCK_ROWS * 2.0 * sizeof(double);
     return (struct needs){.always =
                               customers_bytes(&most, fit->table.features) + labels + cells + walking + 96e6,

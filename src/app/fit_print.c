@@ -57,7 +57,7 @@ static void print_heading(const struct fit *fit, int path_width)
     printf("\n%s customers in %" PRId64 " segments, by %" PRId64
            " features; the segments explain %.0f %% of the "
            "variance\n\n",
-           count, fit->segments.k, fit->preparation.count, 100 * segments_explained(&fit->segments));
+           count, fit->segments->k, fit->preparation.count, 100 * segments_explained(fit->segments));
     printf("%7s %14s %7s  %-*s  %s\n", "segment", "customers", "share", path_width, "path",
            "what sets it apart (mean against all customers')");
 }
@@ -93,7 +93,7 @@ static status_t print_segments(const struct fit *fit)
         group_digits(left_out, count, sizeof count);
         printf("%7d %14s %7s  left out\n", -1, count, "");
     }
-    if (fit->segments.k > 1)
+    if (fit->segments->k > 1)
         printf(
             "\nSegments whose paths begin alike are relatives: A is the larger side of a fork, B the "
             "other.\n");
@@ -143,7 +143,7 @@ static void print_cuts(const struct fit *fit)
     printf("\nCuts of the tree of customers, the finer ones under the segment that they are part of.\n\n");
     for (int64_t c = 0; c < cuts; c++) {
         char title[40];
-        bool is_main = fit->config.method == METHOD_HIERARCHY && fit->cut[c].segments == fit->segments.k;
+        bool is_main = fit->config.method == METHOD_HIERARCHY && fit->cut[c].segments == fit->segments->k;
         snprintf(title, sizeof title, is_main ? "segment" : "of %" PRId64, fit->cut[c].segments);
         printf("%10s", title);
     }
@@ -180,7 +180,7 @@ static void print_end(const struct fit *fit)
     print_tree(fit);
     if (fit->config.method == METHOD_KMEANS)
         printf("%" PRId64 " of %" PRId64 " restarts came within 1 %% of the best; ",
-               restarts_near_the_best(&fit->kmeans), fit->kmeans.restarts);
+               restarts_near_the_best(&fit->chosen->kmeans), fit->chosen->kmeans.restarts);
     printf("%.1f s, %.2f GiB a rank at most\n", log_elapsed(&fit->log), (double)fit->peak_memory / 0x1p30);
     printf(
         "%s/segments.csv   the table for people\n%s/results.h5     every customer's segment; the model; "

@@ -109,8 +109,8 @@ static json_t *phases(const struct log *log)
 /* How the segments fit, and, of k-means, how it learned: null where there was none. */
 static json_t *learning(const struct fit *fit)
 {
-    const struct kmeans_result *kmeans = &fit->kmeans;
-    const struct segmentation *fitted = &fit->segments;
+    const struct kmeans_result *kmeans = &fit->chosen->kmeans;
+    const struct segmentation *fitted = fit->segments;
     double customers = (double)fit->survey.customers;
     if (fit->config.method != METHOD_KMEANS)
         return json_pack("{s:o, s:f, s:f, s:n, s:n, s:n, s:n, s:[]}", "inertia", number(fitted->inertia),
@@ -189,7 +189,7 @@ static json_t *summary(const struct fit *fit)
                   "seconds", log_elapsed(&fit->log), "peak_bytes_per_rank", (json_int_t)fit->peak_memory,
                   "phase_seconds", phases(&fit->log), "tree_work", tree_work(fit));
     return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "lohko", version_text(), "commit",
-                     version_commit(), "k", (json_int_t)fit->segments.k, "method",
+                     version_commit(), "k", (json_int_t)fit->segments->k, "method",
                      fit->config.method == METHOD_KMEANS ? "kmeans" : "hierarchy", "input", input, "learning",
                      learning(fit), "segments", segments(fit), "hierarchy", hierarchy(fit), "features",
                      features(fit), "job", job);

@@ -64,22 +64,22 @@ static void describe_job(const struct fit *fit, struct attribute_list *list)
     add_whole(list, "customers", fit->source.rows);
     add_whole(list, "customers_used", fit->survey.customers);
     add_text(list, "method", fit->config.method == METHOD_KMEANS ? "kmeans" : "hierarchy");
-    add_real(list, "inertia", fit->segments.inertia);
-    add_real(list, "explained_variance", segments_explained(&fit->segments));
+    add_real(list, "inertia", fit->segments->inertia);
+    add_real(list, "explained_variance", segments_explained(fit->segments));
 }
 
 static status_t write_content(struct fit *fit, struct results_file *results)
 {
     struct results_content content = {.table = &fit->table,
                                       .preparation = &fit->preparation,
-                                      .k = fit->segments.k,
-                                      .centroid_prepared = fit->segments.centroid,
-                                      .size = fit->segments.size,
+                                      .k = fit->segments->k,
+                                      .centroid_prepared = fit->segments->centroid,
+                                      .size = fit->segments->size,
                                       .mean = fit->profile.mean,
                                       .deviation = fit->profile.deviation,
                                       .median = fit->profile.median,
-                                      .restarts = fit->kmeans.restarts,
-                                      .restart_inertia = fit->kmeans.restart_inertia,
+                                      .restarts = fit->chosen->kmeans.restarts,
+                                      .restart_inertia = fit->chosen->kmeans.restart_inertia,
                                       .segment_linkage = fit->segment_tree.linkage};
     struct attribute_list list = {.count = 0};
     char started[TIME_SIZE];
@@ -177,7 +177,7 @@ static void free_tree(struct tree_content *content)
 static status_t create_results(struct fit *fit, const struct tree_content *tree, struct results_file *results)
 {
     const char *path = NULL;
-    int64_t bytes = results_bytes(&fit->table, fit->segments.k);
+    int64_t bytes = results_bytes(&fit->table, fit->segments->k);
     if (fit->config.leaves != 0)
         bytes += results_hierarchy_bytes(&tree->hierarchy);
     status_t status = output_add(&fit->output, "results.h5", &path);
@@ -206,10 +206,10 @@ static status_t write_results(struct fit *fit, const struct tree_content *tree)
     struct comm *comm = fit->comm;
     struct results_file results = {H5I_INVALID_HID};
     struct score score = {.customers = &fit->customers,
-                          .centroids = {.k = fit->segments.k,
-                                        .features = fit->segments.features,
-                                        .centroid = fit->segments.centroid},
-                          .label = fit->segments.label};
+                          .centroids = {.k = fit->segments->k,
+                                        .features = fit->segments->features,
+                                        .centroid = fit->segments->centroid},
+                          .label = fit->segments->label};
     status_t status = comm_agree(comm, comm->rank == 0 ? create_results(fit, tree, &results) : STATUS_OK);
     if (!status)
         status = results_write_assignments(&results, comm, &fit->table, score_blocks, &score);

@@ -82,15 +82,16 @@ const struct option fit_options[] = {
      .required = true,
      .low = 1,
      .high = 65536,
-     .later = "one number",
-     .help = "the number of segments, or a range to choose from"},
+     .help = "the number of segments, or a range such as 2..12, of which segments.choose takes one"},
     {.key = "segments.choose",
      .type = OPTION_CHOICE,
      FIELD(choose),
      .default_text = "silhouette",
      .choices = "silhouette|stability|gap|prediction_strength",
-     .later = OPTION_LATER_MODIFIER,
-     .help = "how the number of segments is chosen from a range"},
+     .help =
+         "how the number of segments is chosen from a range: silhouette (highest), stability (most segments "
+         "that bootstrap replicates find again as well as the best), gap (fewest that the gap statistic is "
+         "content with) or prediction_strength (most with at least 0.8)"},
     {.key = "segments.method",
      .type = OPTION_CHOICE,
      FIELD(method),
@@ -159,8 +160,9 @@ const struct option fit_options[] = {
      .default_text = "50",
      .low = 0,
      .high = 100000,
-     .later = "0",
-     .help = "bootstrap replicates that measure how far the segments can be trusted"},
+     .help =
+         "bootstrap replicates of the customers that are segmented anew, to see how far the segments can be "
+         "trusted; 0: none, and with one segments.k no halves and no gap statistic either"},
 
     {.key = "run.seed",
      .type = OPTION_INT,

@@ -10,9 +10,9 @@
 #include "core/status.h"
 
 struct contingency {
-    int64_t rows;
-    int64_t columns;
-    int64_t *count; /* rows x columns; not owned */
+    int64_t rows;    /* at least 1 */
+    int64_t columns; /* at least 1 */
+    int64_t *count;  /* rows x columns; not owned */
 };
 
 /* Adjusted Rand index (Hubert and Arabie, Journal of Classification 2, 1985): 1 for the same segments, 0 on
@@ -39,7 +39,8 @@ double agreement_prediction_strength(const struct contingency *table);
 
 /* Where the segments of a finer segmentation (columns) came from: of each column l, 1 - H / log(rows) with H
  * the entropy of its customers over the rows (SLSa of Dolnicar and Leisch, Marketing Letters 28, 2017): 1
- * where they come from one segment, 0 from all equally. 1 where there is one row. stability: columns. */
+ * where they come from one segment, 0 from all equally. 1 where there is one row; NaN for a column without
+ * customers. stability: columns. */
 void agreement_level_stability(const struct contingency *table, double *stability);
 
 #endif

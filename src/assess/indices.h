@@ -25,20 +25,22 @@ struct indices {
      * with customers, like the next two. */
     double silhouette;
     double *segment_silhouette; /* k: mean over the members; NaN without any; owned */
-    double calinski_harabasz;   /* Communications in Statistics 3, 1974 */
+    double calinski_harabasz;   /* Communications in Statistics 3, 1974; 1 where the inertia is 0 */
     double davies_bouldin; /* IEEE Transactions on Pattern Analysis and Machine Intelligence 1, 1979; by mean
-                              distances (not squared) to the mean */
+                              distances (not squared) to the mean; of means that coincide nothing is said */
 };
 
-/* Fills in `count` of them by two walks over the customers. The same bytes on any number of ranks.
- * Collective. */
+/* Fills in `count` of them, at least one, by two walks over the customers. The same bytes on any number of
+ * ranks. indices_free after a failure, too. Collective. */
 status_t indices_measure(const struct customers *customers, struct indices *indices, int64_t count)
     __attribute__((warn_unused_result));
 void indices_free(struct indices *indices);
 
 /* The silhouette by plain Euclidean distances, over a sample of `size` customers (all, where they are no
  * more) drawn by hashed row number: a customer's mean distances are to the others of the sample. value: one
- * for each of `indices`; *sampled: how many were in the sample. Costs size^2 features. Collective. */
+ * for each of `indices` (of which labelling and k are looked at), NaN where the sample has fewer than two
+ * segments; *sampled: how many were in the sample. Costs size^2 features. The same bytes on any number of
+ * ranks. Collective. */
 status_t indices_sample_silhouette(const struct customers *customers, const struct indices *indices,
                                    int64_t count, int64_t size, uint64_t seed, double *value,
                                    int64_t *sampled) __attribute__((warn_unused_result));

@@ -8,21 +8,6 @@
 #include "cluster/places.h"
 #include "core/memory.h"
 
-static status_t link_points(struct points *points, enum linkage linkage, struct merge *merge,
-                            struct linkage_work *work)
-{
-    switch (linkage) {
-    case LINKAGE_SINGLE:
-        return linkage_single(points, merge, work);
-    case LINKAGE_AVERAGE:
-    case LINKAGE_COMPLETE:
-        return linkage_matrix(points, linkage, merge, work);
-    case LINKAGE_WARD:
-    default:
-        return linkage_ward(points, merge, work);
-    }
-}
-
 /* ---- every customer a leaf ---- */
 
 static status_t build_tree(const struct places *places, const struct merge *merge,
@@ -51,7 +36,7 @@ static status_t link_customers(const struct customers *customers, const struct h
         status = comm_agree(customers->comm, memory_new(&merge, result->distinct, sizeof *merge, "merges"));
     if (!status) {
         log_phase_begin(customers->log, "tree");
-        status = link_points(&places.points, settings->linkage, merge, &result->work);
+        status = linkage_run(&places.points, settings->linkage, merge, &result->work);
     }
     if (!status)
         status = comm_agree(customers->comm,

@@ -1,144 +1,87 @@
 #include "cluster/kmeans.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/lloyd.h"
 #include "cluster/minibatch.h"
 #include "cluster/panel.h"
-#include "cluster/refill.h"
 #include "cluster/seed.h"
 #include "cluster/swap.h"
 #include "core/memory.h"
 
-enum { MOST_PASSES = 300, MOST_RENUMBERINGS = 8 };
+enum { MOST_RENUMBERINGS = 8 };
+/* Bytes that the centroids and sums of models side by side may take. */
+static const double MODEL_BYTES = 64 << 20;
 
-/* A model moves until it has converged; its last move is then measured by one more pass. */
-enum stage { MOVING, MEASURING, DONE };
+/* A batch of more than all customers is all of them. */
+static int64_t at_most_all(const struct customers *customers, int64_t batch)
+{
+    return batch < customers->partition.rows ? batch : customers->partition.rows;
+}
 
-struct polish {
-    struct panel *panel;
+int64_t kmeans_first_batch(const struct customers *customers, int64_t batch, int64_t k)
+{
+    int64_t first = at_most_all(customers, batch);
+    return k > first / MINIBATCH_CUSTOMERS ? MINIBATCH_CUSTOMERS * k : first;
+}
+
+int64_t kmeans_side_by_side(const struct customers *customers, int64_t k, int64_t starts, int64_t wanted)
+{
+    /* as if one rank had them all: what is learned together does not depend on the ranks */
+    struct partition all = partition_of(customers->partition.rows, 0, 1);
+    double remembered = (double)track_block_bytes(k) * (double)all.blocks;
+    double fit = panel_track_bytes(&all, customers->features) / fmax(remembered, 1.0);
+    double own = (double)starts * (double)k * (double)customers->features * 6 * sizeof(double);
+    double side = fmin(fmin(fit, MODEL_BYTES / own), (double)wanted);
+    return side > 1 ? (int64_t)side : 1;
+}
+
+/* Numbers of segments that are learned in the same passes. */
+struct group {
     const struct kmeans_settings *settings;
-    enum stage *stage; /* of each model */
-    bool *converged;
-    int64_t *moves; /* of each model */
-    double *before; /* k x features: centroids before a move */
-    int64_t passes;
-    int64_t refills;
+    const int64_t *k;
+    int64_t count;
+    struct kmeans_result *results;
+    int64_t *model_k; /* of each model: restarts follow each other */
+    int64_t batch;    /* customers in the first mini-batch */
+    int64_t taken;
+    int64_t batches;
+    struct panel panel;
+    struct minibatch_plan plan;
+    struct lloyd lloyd;
 };
-
-static bool has_empty(const struct model *model)
-{
-    for (int64_t h = 0; h < model->k; h++) {
-        if (model->count[h] == 0)
-            return true;
-    }
-    return false;
-}
-
-/* One model after a pass. Decisions rest on values that are the same on all ranks. */
-static status_t advance(struct polish *polish, int64_t m)
-{
-    struct model *model = &polish->panel->model[m];
-    int64_t features = polish->panel->customers->features;
-    double bound = polish->settings->tolerance * polish->panel->customers->mean_variance;
-    if (has_empty(model) && polish->moves[m] < MOST_PASSES) {
-        int64_t refilled = 0;
-        memcpy(polish->before, model->centroid, (size_t)(model->k * features) * sizeof *polish->before);
-        panel_move(polish->panel, model);
-        polish->moves[m]++;
-        polish->stage[m] = polish->settings->polish ? MOVING : MEASURING;
-        status_t status = refill_empty(polish->panel, m, polish->before, &refilled);
-        polish->refills += refilled;
-        return status;
-    }
-    if (polish->stage[m] == MEASURING) {
-        polish->stage[m] = DONE;
-        return STATUS_OK;
-    }
-    bool last = ++polish->moves[m] >= MOST_PASSES;
-    double moved = panel_move(polish->panel, model);
-    polish->converged[m] = moved <= bound;
-    if (moved == 0)
-        polish->stage[m] = DONE;
-    else if (polish->converged[m] || last)
-        polish->stage[m] = MEASURING;
-    return STATUS_OK;
-}
-
-static status_t advance_all(struct polish *polish, int64_t *learning, double *lowest)
-{
-    status_t status = STATUS_OK;
-    *learning = 0;
-    for (int64_t m = 0; !status && m < polish->panel->count; m++) {
-        struct model *model = &polish->panel->model[m];
-        double inertia = model->inertia / (double)polish->panel->passed;
-        *lowest = *lowest <= 0 || inertia < *lowest ? inertia : *lowest;
-        if (!model->learning)
-            continue;
-        status = advance(polish, m);
-        model->learning = polish->stage[m] != DONE;
-        *learning += model->learning;
-    }
-    return status;
-}
-
-/* Full passes until every learning model has converged and is measured. */
-static status_t polish_run(struct polish *polish)
-{
-    const struct customers *customers = polish->panel->customers;
-    int64_t learning = 0;
-    int64_t passes = 0;
-    status_t status = STATUS_OK;
-    for (int64_t m = 0; m < polish->panel->count; m++) {
-        polish->stage[m] = polish->settings->polish ? MOVING : MEASURING;
-        learning += polish->panel->model[m].learning;
-    }
-    while (!status && learning > 0) {
-        double inertia = 0.0;
-        status = panel_pass(polish->panel);
-        polish->passes++;
-        passes++;
-        if (!status)
-            status = advance_all(polish, &learning, &inertia);
-        log_show_progress(customers->log, &(struct log_progress){.step_name = "pass",
-                                                                 .step = passes,
-                                                                 .steps = MOST_PASSES,
-                                                                 .inertia = inertia,
-                                                                 .customers = passes * customers->used});
-    }
-    return status;
-}
 
 /* Swaps from the best restart; what they find is polished on all customers, and kept if it is better there
  * too. */
-static status_t improve_best(struct polish *polish, int64_t batch, struct kmeans_result *result)
+static status_t improve_best(struct group *group, int64_t m, struct kmeans_result *result)
 {
-    struct panel *panel = polish->panel;
-    struct model *best = &panel->model[result->best_restart];
+    struct panel *panel = &group->panel;
+    struct model *best = &panel->model[m];
     size_t size = (size_t)(best->k * panel->customers->features) * sizeof *best->centroid;
     double inertia = best->inertia;
-    bool converged = polish->converged[result->best_restart];
     double *found = NULL;
     status_t status = comm_agree(panel->customers->comm, memory_new(&found, (int64_t)size, 1, "centroids"));
     panel_forget(panel); /* variants remember, too */
     if (!status) {
         memcpy(found, best->centroid, size);
-        status = swap_improve(panel->customers, panel->preparation, best->k, batch,
-                              polish->settings->tolerance, polish->settings->seed, found, &result->swaps);
+        status = swap_improve(panel->customers, panel->preparation, best->k,
+                              at_most_all(panel->customers, group->settings->batch),
+                              group->settings->tolerance, group->settings->seed, found, &result->swaps);
     }
     if (!status && result->swaps > 0) {
         double *kept = best->centroid;
+        bool converged = result->converged;
         best->centroid = found;
         found = kept;
         best->learning = true;
-        polish->moves[result->best_restart] = 0;
-        status = polish_run(polish);
+        status = lloyd_run(&group->lloyd);
+        result->converged = lloyd_converged(&group->lloyd, m);
         if (!status && best->inertia >= inertia) {
             found = best->centroid;
             best->centroid = kept;
-            polish->converged[result->best_restart] = converged;
+            result->converged = converged;
             result->swaps = 0;
         }
     }
@@ -197,131 +140,175 @@ static status_t settle_numbers(struct panel *panel, int64_t best)
     return status;
 }
 
-static status_t take_segments(struct panel *panel, int64_t best, struct segmentation *segments)
+static status_t take_segments(const struct panel *panel, int64_t best, struct segmentation *segments)
 {
     const struct model *model = &panel->model[best];
     size_t size = (size_t)(model->k * panel->customers->features) * sizeof *segments->centroid;
     *segments = (struct segmentation){.k = model->k};
     status_t status = segments_open(segments, panel->customers);
-    if (!status)
-        status = memory_new(&segments->label, panel->customers->partition.block_count * BLOCK_ROWS,
-                            sizeof *segments->label, "labels");
     if (status)
         return status;
     memcpy(segments->centroid, model->centroid, size);
     memcpy(segments->sum, model->sum, size);
     memcpy(segments->size, model->count, (size_t)model->k * sizeof *segments->size);
     segments_measure(segments, panel->squares);
-    return panel_label(panel, best, segments->label);
+    return STATUS_OK;
 }
 
-static status_t take_result(struct panel *panel, const struct polish *polish,
-                            struct kmeans_result *result)
+static void tell_work(const struct group *group, struct kmeans_result *result)
 {
-    status_t status = take_segments(panel, result->best_restart, &result->segments);
-    result->passes = polish->passes;
-    result->refills = polish->refills;
-    result->converged = polish->converged[result->best_restart];
+    const struct panel *panel = &group->panel;
+    result->taken = group->taken;
+    result->batches = group->batches;
+    result->passes = group->lloyd.passes;
+    result->refills = group->lloyd.refills;
+    result->models = panel->count;
     result->step_bytes = panel_wire_bytes(panel);
     result->by_gemm = panel->nearest.way == NEAREST_GEMM;
     memcpy(result->seconds, panel->nearest.seconds, sizeof result->seconds);
     result->visited = panel->visited;
     result->assigned = panel->assigned;
     result->undecided = panel->nearest.undecided;
-    return comm_agree(panel->customers->comm, status);
 }
 
-static void choose_best(const struct panel *panel, struct kmeans_result *result)
+/* Restarts are models [first, first + restarts). */
+static status_t choose_best(const struct panel *panel, int64_t first, struct kmeans_result *result)
 {
+    int64_t size = panel->model[first].k * panel->customers->features;
+    status_t status =
+        memory_new(&result->restart_inertia, result->restarts, sizeof(double), "inertia of restarts");
+    if (!status)
+        status = memory_new(&result->restart_centroid, result->restarts * size, sizeof(double), "centroids");
     result->best_restart = 0;
-    for (int64_t m = 0; m < panel->count; m++) {
-        result->restart_inertia[m] = panel->model[m].inertia;
-        if (panel->model[m].inertia < panel->model[result->best_restart].inertia)
-            result->best_restart = m;
+    for (int64_t r = 0; !status && r < result->restarts; r++) {
+        const struct model *model = &panel->model[first + r];
+        result->restart_inertia[r] = model->inertia;
+        memcpy(result->restart_centroid + r * size, model->centroid, (size_t)size * sizeof(double));
+        if (model->inertia < panel->model[first + result->best_restart].inertia)
+            result->best_restart = r;
     }
-}
-
-static status_t polish_open(struct polish *polish, struct panel *panel,
-                            const struct kmeans_settings *settings)
-{
-    *polish = (struct polish){.panel = panel, .settings = settings};
-    status_t status = memory_new(&polish->stage, panel->count, sizeof *polish->stage, "restarts");
-    if (!status)
-        status = memory_new(&polish->converged, panel->count, sizeof *polish->converged, "restarts");
-    if (!status)
-        status = memory_new(&polish->moves, panel->count, sizeof *polish->moves, "restarts");
-    if (!status)
-        status = memory_new(&polish->before, settings->k * panel->customers->features, sizeof *polish->before,
-                            "centroids");
     return comm_agree(panel->customers->comm, status);
 }
 
-static void polish_close(struct polish *polish)
+/* The i-th of the group's numbers of segments. */
+static status_t finish(struct group *group, int64_t i)
 {
-    free(polish->stage);
-    free(polish->converged);
-    free(polish->moves);
-    free(polish->before);
+    const struct kmeans_settings *settings = group->settings;
+    struct kmeans_result *result = &group->results[i];
+    struct panel *panel = &group->panel;
+    int64_t first = i * settings->restarts;
+    status_t status = choose_best(panel, first, result);
+    int64_t best = first + result->best_restart;
+    result->converged = lloyd_converged(&group->lloyd, best);
+    log_phase_begin(panel->customers->log, "swaps");
+    if (!status && settings->polish && !settings->no_swaps && group->k[i] > 1)
+        status = improve_best(group, best, result);
+    log_phase_begin(panel->customers->log, "numbers");
+    if (!status)
+        status = settle_numbers(panel, best);
+    if (!status)
+        status = comm_agree(panel->customers->comm, take_segments(panel, best, &result->segments));
+    panel->model[best].learning = false;
+    return status;
 }
 
-static status_t learn(struct panel *panel, struct minibatch_plan *plan, struct polish *polish, int64_t batch,
-                      struct kmeans_result *result)
+static status_t seed_group(struct group *group)
 {
-    const struct kmeans_settings *settings = polish->settings;
-    struct log *log = panel->customers->log;
-    log_phase_begin(log, "seeding");
-    status_t status = seed_models(panel, plan->strata * BLOCK_ROWS, settings->seed);
-    if (!status)
-        panel_add(panel, plan->chosen, minibatch_next(plan));
-    if (!status) {
-        log_phase_begin(log, "mini-batches");
-        status = minibatch_run(panel, plan, settings->polish, &result->batches);
-    }
-    if (!status) {
-        log_phase_begin(log, settings->polish ? "polish" : "measuring");
-        status = polish_run(polish);
-    }
-    if (!status) {
-        choose_best(panel, result);
-        log_phase_begin(log, "swaps");
-    }
-    if (!status && settings->polish && settings->k > 1)
-        status = improve_best(polish, batch, result);
-    if (!status) {
-        log_phase_begin(log, "labels");
-        status = settle_numbers(panel, result->best_restart);
+    const struct kmeans_settings *settings = group->settings;
+    struct panel *panel = &group->panel;
+    status_t status = STATUS_OK;
+    log_phase_begin(panel->customers->log, "seeding");
+    for (int64_t i = 0; !status && i < group->count; i++) {
+        struct seeds seeds;
+        status = seeds_draw_from_all(panel->customers, panel->preparation, group->k[i],
+                                     group->plan.strata * BLOCK_ROWS, settings->seed, &seeds);
+        if (!status)
+            status = seeds_choose(&seeds, panel, i * settings->restarts, settings->restarts, 0);
+        seeds_free(&seeds);
     }
     return status;
 }
 
-status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,
-                    const struct kmeans_settings *settings, struct kmeans_result *result)
+static status_t learn(struct group *group)
 {
-    *result = (struct kmeans_result){.restarts = settings->restarts};
-    /* a batch of more than all customers is all of them */
-    int64_t rows = customers->partition.rows;
-    int64_t batch = settings->batch < rows ? settings->batch : rows;
-    int64_t first = settings->k > batch / MINIBATCH_CUSTOMERS ? MINIBATCH_CUSTOMERS * settings->k : batch;
-    struct panel panel = {0};
-    struct polish polish = {0};
-    struct minibatch_plan plan = {0};
-    status_t status =
-        memory_new(&result->restart_inertia, settings->restarts, sizeof *result->restart_inertia, "restarts");
+    const struct kmeans_settings *settings = group->settings;
+    struct panel *panel = &group->panel;
+    struct log *log = panel->customers->log;
+    status_t status = seed_group(group);
+    if (!status) {
+        log_phase_begin(log, "mini-batches");
+        panel_add(panel, group->plan.chosen, minibatch_next(&group->plan));
+        status = minibatch_run(panel, &group->plan, settings->polish ? MINIBATCH_TO_ALL : MINIBATCH_WORTH,
+                               &group->batches, &group->taken);
+    }
+    if (!status) {
+        log_phase_begin(log, settings->polish ? "polish" : "measuring");
+        status = lloyd_run(&group->lloyd);
+    }
+    for (int64_t i = 0; !status && i < group->count; i++)
+        status = finish(group, i);
+    for (int64_t i = 0; !status && i < group->count; i++)
+        tell_work(group, &group->results[i]);
+    return status;
+}
+
+static status_t run_group(const struct customers *customers, const struct preparation *preparation,
+                          struct group *group)
+{
+    const struct kmeans_settings *settings = group->settings;
+    int64_t models = group->count * settings->restarts;
+    status_t status = memory_new(&group->model_k, models, sizeof *group->model_k, "models");
+    for (int64_t m = 0; !status && m < models; m++)
+        group->model_k[m] = group->k[m / settings->restarts];
     if (!status)
-        status = minibatch_plan_open(&plan, customers->partition.blocks, first, settings->seed);
+        status = minibatch_plan_open(&group->plan, customers->partition.blocks, group->batch, settings->seed);
     status = comm_agree(customers->comm, status);
     if (!status)
-        status = panel_open_alike(&panel, customers, preparation, settings->restarts, settings->k);
+        status = panel_open(&group->panel, customers, preparation, models, group->model_k);
     if (!status)
-        status = polish_open(&polish, &panel, settings);
+        status = lloyd_open(&group->lloyd, &group->panel, settings->polish, settings->tolerance);
     if (!status)
-        status = learn(&panel, &plan, &polish, batch, result);
-    panel_forget(&panel);
-    if (!status)
-        status = take_result(&panel, &polish, result);
-    minibatch_plan_close(&plan);
-    polish_close(&polish);
-    panel_close(&panel);
+        status = learn(group);
+    free(group->model_k);
+    minibatch_plan_close(&group->plan);
+    lloyd_close(&group->lloyd);
+    panel_close(&group->panel);
+    return status;
+}
+
+/* How many of the numbers from k[0] on go together. Where batches end early, by what the best model gains,
+ * they would not be those of one number alone. */
+static int64_t group_size(const struct customers *customers, const struct kmeans_settings *settings,
+                          const int64_t *k, int64_t left)
+{
+    int64_t count = 1;
+    while (settings->polish && count < left &&
+           kmeans_first_batch(customers, settings->batch, k[count]) ==
+               kmeans_first_batch(customers, settings->batch, k[0]) &&
+           kmeans_side_by_side(customers, k[count], 1, (count + 1) * settings->restarts) ==
+               (count + 1) * settings->restarts)
+        count++;
+    return count;
+}
+
+status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,
+                    const struct kmeans_settings *settings, const int64_t *k, int64_t count,
+                    struct kmeans_result *results)
+{
+    status_t status = STATUS_OK;
+    for (int64_t i = 0; i < count; i++)
+        results[i] = (struct kmeans_result){.restarts = settings->restarts};
+    for (int64_t first = 0; !status && first < count;) {
+        struct group group = {
+            .settings = settings,
+            .k = k + first,
+            .count = group_size(customers, settings, k + first, count - first),
+            .results = results + first,
+            .batch = kmeans_first_batch(customers, settings->batch, k[first]),
+        };
+        status = run_group(customers, preparation, &group);
+        first += group.count;
+    }
     return status;
 }
 
@@ -329,5 +316,6 @@ void kmeans_free(struct kmeans_result *result)
 {
     segments_free(&result->segments);
     free(result->restart_inertia);
+    free(result->restart_centroid);
     *result = (struct kmeans_result){0};
 }

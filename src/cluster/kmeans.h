@@ -1,7 +1,5 @@
-/* k-means over all ranks: seeding, mini-batches, full passes to convergence, the best of several restarts.
- *
- * The result depends on the customers and the settings alone, not on the number of ranks. Collective
- * throughout. */
+/* K-means: seeds, mini-batches, polish, for several numbers of segments and several restarts of each in one
+ * panel (panel.h); the best restart of each number is the result. Collective throughout. */
 #ifndef LOHKO_CLUSTER_KMEANS_H
 #define LOHKO_CLUSTER_KMEANS_H
 
@@ -13,24 +11,27 @@
 #include "data/customers.h"
 
 struct kmeans_settings {
-    int64_t k;
     int64_t batch; /* customers in the first mini-batch, over all ranks */
     int64_t restarts;
     bool polish;
     double tolerance; /* on the squared centroid shift, relative to the mean feature variance */
+    bool no_swaps;    /* leave the search out that swap.h does */
     uint64_t seed;
 };
 
 struct kmeans_result {
-    struct segmentation segments; /* by falling size (ties: by centroid, lexicographically) */
+    struct segmentation segments; /* by falling size (ties: by centroid, lexicographically); without labels */
     int64_t restarts;
-    double *restart_inertia; /* of each restart after its last pass */
+    double *restart_inertia;  /* of each restart after its last pass */
+    double *restart_centroid; /* restarts x k x features: before swaps */
     int64_t best_restart;
-    int64_t batches;    /* mini-batch steps */
+    int64_t taken;      /* blocks of each stratum in the last mini-batch (minibatch.h) */
+    int64_t batches;    /* mini-batch steps; this and what follows: of the panel that it was learned in */
     int64_t passes;     /* full passes of the panel */
     int64_t swaps;      /* single centroids moved far that made the best restart better (swap.h) */
     int64_t refills;    /* segments without customers that were given one */
     bool converged;     /* the best restart met the tolerance */
+    int64_t models;     /* of the panel */
     int64_t step_bytes; /* that one reduction of the whole panel carries */
     bool by_gemm;       /* nearest centroids came from OpenBLAS, on this rank */
     double seconds[2];  /* a customer, in vector registers and by OpenBLAS, when that was decided */
@@ -39,9 +40,19 @@ struct kmeans_result {
     int64_t undecided;  /* of them, those that float could not decide */
 };
 
+/* A result for each of the `count` numbers k, in rising order: the same bytes as for that k alone. As many k
+ * as can remember their customers in the memory that there is for it (panel_track_bytes) learn in the same
+ * passes; the others after them. */
 status_t kmeans_run(const struct customers *customers, const struct preparation *preparation,
-                    const struct kmeans_settings *settings, struct kmeans_result *result)
-    __attribute__((warn_unused_result));
+                    const struct kmeans_settings *settings, const int64_t *k, int64_t count,
+                    struct kmeans_result *results) __attribute__((warn_unused_result));
 void kmeans_free(struct kmeans_result *result);
+
+/* Customers in the first mini-batch for k segments. Local. */
+int64_t kmeans_first_batch(const struct customers *customers, int64_t batch, int64_t k);
+
+/* How many of `wanted` models of k segments, each the best of `starts`, are best learned side by side: those
+ * that can all remember their customers; at least one. Local. */
+int64_t kmeans_side_by_side(const struct customers *customers, int64_t k, int64_t starts, int64_t wanted);
 
 #endif

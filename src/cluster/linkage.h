@@ -56,7 +56,10 @@ static inline uint64_t linkage_tie(int32_t first_a, int32_t first_b)
     return mixed ^ mixed >> 31;
 }
 
-/* `merge`: points->count - 1, this rank's. */
+/* The one of the three below that does `linkage`. `merge`: points->count - 1, this rank's. */
+status_t linkage_run(struct points *points, enum linkage linkage, struct merge *merge,
+                     struct linkage_work *work) __attribute__((warn_unused_result));
+
 status_t linkage_ward(struct points *points, struct merge *merge, struct linkage_work *work)
     __attribute__((warn_unused_result));
 /* LINKAGE_AVERAGE or LINKAGE_COMPLETE, by the matrix of distances, whose rows are cut over the ranks. */

@@ -157,21 +157,40 @@ static bool is_worth_no_more(const struct learning *learning)
            learning->first - learning->last <= MINIBATCH_ENOUGH * learning->last;
 }
 
-status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, bool to_all, int64_t *batches)
+static bool is_end(const struct learning *learning, int64_t end)
+{
+    const struct minibatch_plan *plan = learning->plan;
+    if (end == MINIBATCH_TO_ALL)
+        return minibatch_is_last(plan);
+    bool all = plan->taken >= longest(plan);
+    return all || (end == MINIBATCH_WORTH ? is_worth_no_more(learning) : plan->taken >= end);
+}
+
+status_t minibatch_learn(struct panel *panel, int64_t *passes)
+{
+    struct learning learning = {.panel = panel};
+    status_t status = learn_batch(&learning);
+    *passes += learning.passes;
+    return status;
+}
+
+status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, int64_t end, int64_t *batches,
+                       int64_t *taken)
 {
     struct learning learning = {.panel = panel, .plan = plan};
     status_t status = STATUS_OK;
     bool enough = plan->taken >= longest(plan);
     while (!status && !enough) {
         status = learn_batch(&learning);
-        enough =
-            to_all ? minibatch_is_last(plan) : plan->taken >= longest(plan) || is_worth_no_more(&learning);
+        enough = is_end(&learning, end);
         if (!status && !enough)
             add_next(&learning);
     }
+    if (taken)
+        *taken = plan->taken;
     while (!status && plan->taken < longest(plan))
         add_next(&learning);
     learn_all(panel);
-    *batches = learning.passes;
+    *batches += learning.passes;
     return status;
 }

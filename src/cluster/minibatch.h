@@ -46,10 +46,20 @@ int64_t minibatch_next(struct minibatch_plan *plan);
 /* Whether one more batch would take all blocks. Local. */
 bool minibatch_is_last(const struct minibatch_plan *plan);
 
-/* Learns all models from their centroids on; the panel's members are the plan's first batch. With `to_all`
- * until only the batch of all customers is left, else until larger batches are not worth it or all are in. At
- * the end all blocks are members and all models learn. *batches counts the passes. Collective. */
-status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, bool to_all, int64_t *batches)
-    __attribute__((warn_unused_result));
+/* Passes over the panel's members as they are, until no model moves much. Collective. */
+status_t minibatch_learn(struct panel *panel, int64_t *passes) __attribute__((warn_unused_result));
+
+/* When larger batches end. */
+enum {
+    MINIBATCH_TO_ALL = -1, /* when only the batch of all customers is left */
+    MINIBATCH_WORTH = 0    /* when they are not worth it, or all are in; any other number: when the plan has
+                              taken so many blocks of each stratum, or all are in */
+};
+
+/* Learns all models from their centroids on, batch by batch; the panel's members are the plan's first batch.
+ * At the end all blocks are members and all models learn. *batches counts the passes; *taken (or NULL) is
+ * what the plan had taken when batches ended. Collective. */
+status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, int64_t end, int64_t *batches,
+                       int64_t *taken) __attribute__((warn_unused_result));
 
 #endif

@@ -332,22 +332,3 @@ double panel_move(const struct panel *panel, struct model *model)
     }
     return moved;
 }
-
-struct label_walk {
-    struct nearest *nearest;
-    const struct tile_centroids *centroids;
-    int32_t *label;
-};
-
-static void label_block(void *context, const struct block *block)
-{
-    struct label_walk *walk = context;
-    nearest_block(walk->nearest, block, walk->centroids, walk->label + block->local * BLOCK_ROWS);
-}
-
-status_t panel_label(struct panel *panel, int64_t model, int32_t *label)
-{
-    struct tile_centroids centroids = panel_centroids(panel, &panel->model[model]);
-    struct label_walk walk = {&panel->nearest, &centroids, label};
-    return customers_walk(panel->customers, NULL, 0, label_block, &walk);
-}

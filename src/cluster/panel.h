@@ -102,10 +102,6 @@ double panel_move(const struct panel *panel, struct model *model);
 /* Bytes that one reduction of all models carries. Local. */
 int64_t panel_wire_bytes(const struct panel *panel);
 
-/* The labels of this rank's customers under one model; -1 for those left out. `label`: block_count x
- * BLOCK_ROWS. Local. */
-status_t panel_label(struct panel *panel, int64_t model, int32_t *label) __attribute__((warn_unused_result));
-
 /* The kernel's view of a model's centroids, narrowed. Local. */
 struct tile_centroids panel_centroids(const struct panel *panel, struct model *model);
 

@@ -9,6 +9,7 @@ struct pass {
     const struct block *block;
     uint8_t list[BLOCK_TILES]; /* tiles to look at */
     int count;
+    struct weights weights;
 };
 
 static const float *tile_at(const struct pass *pass, int tile)
@@ -30,13 +31,11 @@ static void add_tile(struct pass *pass, int i, struct model *model)
         memset(before, -1, sizeof before);
     if (changed == 0)
         return;
-    float weight[TILE_ROWS];
     bool weighted = model->weighting.kind != WEIGHTING_ONE;
-    if (weighted)
-        weighting_tile(&model->weighting, kernels, pass->block->first_row + (int64_t)tile * TILE_ROWS,
-                       weight);
-    kernels->move(tile_at(pass, tile), panel->customers->features, changed, before, label,
-                  weighted ? weight : NULL, model->own_sum, model->own_count);
+    const float *weight =
+        weighted ? weights_tile(&pass->weights, &model->weighting, pass->block, tile) : NULL;
+    kernels->move(tile_at(pass, tile), panel->customers->features, changed, before, label, weight,
+                  model->own_sum, model->own_count);
 }
 
 static int list_all(int tiles, uint8_t *list)
@@ -79,6 +78,9 @@ static void pass_block(void *context, const struct block *block)
 
 status_t panel_pass_members(struct panel *panel)
 {
-    struct pass pass = {.panel = panel};
+    struct pass pass;
+    pass.panel = panel;
+    pass.position = 0;
+    weights_open(&pass.weights, panel->customers->kernels);
     return customers_walk(panel->customers, panel->member, panel->members, pass_block, &pass);
 }

@@ -14,6 +14,7 @@ struct far {
 
 struct hunt {
     const struct panel *panel;
+    const struct weighting *weighting;
     struct tile_centroids centroids;
     int64_t wanted;
     int64_t found;
@@ -60,10 +61,13 @@ static void hunt_block(void *context, const struct block *block)
     struct hunt *hunt = context;
     for (int64_t t = 0; t < BLOCK_TILES; t++) {
         const float *tile = block->tiles + t * hunt->centroids.features * TILE_ROWS;
+        const struct kernels *kernels = hunt->panel->customers->kernels;
         struct tile_two two;
-        hunt->panel->customers->kernels->two(tile, &hunt->centroids, &two);
+        float weight[TILE_ROWS];
+        kernels->two(tile, &hunt->centroids, &two);
+        weighting_tile(hunt->weighting, kernels, block->first_row + t * TILE_ROWS, weight);
         for (int lane = 0; lane < TILE_ROWS; lane++) {
-            if (!(block->left_out[t] >> lane & 1))
+            if (!(block->left_out[t] >> lane & 1) && weight[lane] > 0 && two.distance[lane] > 0)
                 offer(hunt, (struct far){two.distance[lane], block->first_row + t * TILE_ROWS + lane}, tile,
                       lane);
         }
@@ -84,9 +88,10 @@ static void place(const struct panel *panel, int64_t model, const char *all, int
             memcpy(&value, record + sizeof(struct far) + (size_t)f * sizeof(float), sizeof value);
             empty->centroid[h * features + f] = (double)value;
         }
-        log_note(panel->customers->log,
-                 "restart %" PRId64 ": a segment had no customers and begins again at row %" PRId64,
-                 model + 1, far_at(record).row);
+        if (empty->weighting.kind == WEIGHTING_ONE)
+            log_note(panel->customers->log,
+                     "a model of %" PRId64 " segments: one had no customers and begins again at row %" PRId64,
+                     empty->k, far_at(record).row);
         (*refilled)++;
     }
 }
@@ -96,6 +101,7 @@ status_t refill_empty(struct panel *panel, int64_t model, const double *before, 
     const struct customers *customers = panel->customers;
     const struct model *empty = &panel->model[model];
     struct hunt hunt = {.panel = panel,
+                        .weighting = &empty->weighting,
                         .centroids = {.k = empty->k, .features = customers->features, .centroid = before},
                         .size = sizeof(struct far) + (size_t)customers->features * sizeof(float)};
     *refilled = 0;

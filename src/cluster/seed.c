@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cluster/minibatch.h"
-#include "cluster/recluster.h"
 #include "core/memory.h"
 #include "core/random.h"
 
@@ -14,7 +13,7 @@ enum { ROUNDS = 5, MOST_ROUNDS = 1000, OVERSAMPLING = 2 };
 
 /* What a sampling round sends around: a row's number and its prepared values. */
 struct sampling {
-    struct panel *panel;
+    const struct panel *panel;
     uint64_t seed;
     int64_t k;
     int64_t features;
@@ -266,66 +265,50 @@ static status_t weigh_candidates(struct sampling *sampling)
     return status;
 }
 
-/* Models are shared out over the ranks; everybody gets everybody's. */
-static status_t recluster_models(struct sampling *sampling)
+static status_t draw(struct sampling *sampling, struct seeds *seeds)
 {
-    struct panel *panel = sampling->panel;
-    struct comm *comm = panel->customers->comm;
-    struct recluster recluster;
-    status_t status = comm_agree(
-        comm, recluster_open(&recluster, &sampling->candidates, sampling->features, sampling->seed));
-    int64_t size = sampling->k * sampling->features;
-    for (int64_t m = 0; !status && m < panel->count; m++) {
-        int64_t owner = m % comm->size;
-        void *shared = NULL;
-        int64_t bytes = 0;
-        if (owner == comm->rank)
-            recluster_choose(&recluster, m, sampling->k, panel->model[m].centroid);
-        status = comm_gather_all(comm, panel->model[m].centroid,
-                                 owner == comm->rank ? size * (int64_t)sizeof(double) : 0, &shared, &bytes);
-        if (!status)
-            memcpy(panel->model[m].centroid, shared, (size_t)bytes);
-        free(shared);
-    }
-    recluster_close(&recluster);
-    return status;
-}
-
-status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct)
-{
-    const struct customers *customers = panel->customers;
-    struct sampling sampling = {
-        .panel = panel, .seed = seed, .k = panel->model[0].k, .features = customers->features};
-    status_t status = comm_agree(customers->comm, memory_new(&sampling.distance, panel->members * BLOCK_ROWS,
-                                                             sizeof *sampling.distance, "seeding distances"));
+    const struct panel *panel = sampling->panel;
+    status_t status =
+        comm_agree(panel->customers->comm, memory_new(&sampling->distance, panel->members * BLOCK_ROWS,
+                                                      sizeof *sampling->distance, "seeding distances"));
     if (!status)
-        status = draw_candidates(&sampling);
-    free(sampling.distance);
-    *distinct = sampling.candidates.count;
-    if (!status && *distinct >= sampling.k)
-        status = weigh_candidates(&sampling);
-    if (!status && *distinct >= sampling.k)
-        status = recluster_models(&sampling);
-    free(sampling.drawn);
-    free(sampling.candidates.point);
-    free(sampling.candidates.weight);
+        status = draw_candidates(sampling);
+    free(sampling->distance);
+    if (!status && sampling->candidates.count >= sampling->k)
+        status = weigh_candidates(sampling);
+    free(sampling->drawn);
+    seeds->candidates = sampling->candidates;
     return status;
 }
 
-/* Where the models begin: drawn from customers all over the file, as many as it takes to find k different
- * ones. */
-static status_t seed_from(struct panel *sample, struct minibatch_plan *plan, uint64_t seed)
+status_t seeds_draw(const struct panel *panel, int64_t k, uint64_t seed, struct seeds *seeds)
 {
-    int64_t k = sample->model[0].k;
-    int64_t distinct = 0;
+    struct sampling sampling = {.panel = panel, .seed = seed, .k = k, .features = panel->customers->features};
+    *seeds = (struct seeds){.k = k, .features = sampling.features, .seed = seed};
+    return draw(&sampling, seeds);
+}
+
+void seeds_free(struct seeds *seeds)
+{
+    free(seeds->candidates.point);
+    free(seeds->candidates.weight);
+    seeds->candidates = (struct candidates){0};
+}
+
+/* `sample`: a panel without models, which gets as many members as it takes to find k different customers. */
+static status_t draw_from(struct panel *sample, struct minibatch_plan *plan, int64_t k, uint64_t seed,
+                          struct seeds *seeds)
+{
     int64_t added = minibatch_next(plan);
     status_t status = STATUS_OK;
-    while (!status && added > 0 && distinct < k) {
+    while (!status && added > 0 && seeds->candidates.count < k) {
+        seeds_free(seeds);
         panel_add(sample, plan->chosen, added);
-        status = seed_panel(sample, seed, &distinct);
-        if (!status && distinct < k)
+        status = seeds_draw(sample, k, seed, seeds);
+        if (!status && seeds->candidates.count < k)
             added = minibatch_next(plan);
     }
+    int64_t distinct = seeds->candidates.count;
     if (!status && distinct < k)
         status = status_new(EXIT_BAD_DATA,
                             "only %" PRId64
@@ -334,23 +317,46 @@ static status_t seed_from(struct panel *sample, struct minibatch_plan *plan, uin
     return status;
 }
 
-status_t seed_models(struct panel *panel, int64_t batch, uint64_t seed)
+status_t seeds_draw_from_all(const struct customers *customers, const struct preparation *preparation,
+                             int64_t k, int64_t batch, uint64_t seed, struct seeds *seeds)
 {
-    const struct customers *customers = panel->customers;
-    int64_t k = panel->model[0].k;
-    size_t size = (size_t)(k * customers->features) * sizeof(double);
     int64_t enough = (int64_t)MINIBATCH_BLOCKS * BLOCK_ROWS;
     struct panel sample = {0};
     struct minibatch_plan plan = {0};
+    *seeds = (struct seeds){.k = k};
     status_t status = comm_agree(customers->comm, minibatch_plan_open(&plan, customers->partition.blocks,
                                                                       batch > enough ? batch : enough, seed));
     if (!status)
-        status = panel_open_alike(&sample, customers, panel->preparation, panel->count, k);
+        status = panel_open(&sample, customers, preparation, 0, NULL);
     if (!status)
-        status = seed_from(&sample, &plan, seed);
-    for (int64_t m = 0; !status && m < panel->count; m++)
-        memcpy(panel->model[m].centroid, sample.model[m].centroid, size);
+        status = draw_from(&sample, &plan, k, seed, seeds);
     panel_close(&sample);
     minibatch_plan_close(&plan);
+    return status;
+}
+
+/* Models are shared out over the ranks; everybody gets everybody's. */
+status_t seeds_choose(const struct seeds *seeds, struct panel *panel, int64_t first, int64_t count,
+                      int64_t number)
+{
+    struct comm *comm = panel->customers->comm;
+    struct recluster recluster;
+    status_t status =
+        comm_agree(comm, recluster_open(&recluster, &seeds->candidates, seeds->features, seeds->seed));
+    int64_t size = seeds->k * seeds->features;
+    for (int64_t m = 0; !status && m < count; m++) {
+        double *centroid = panel->model[first + m].centroid;
+        int64_t owner = m % comm->size;
+        void *shared = NULL;
+        int64_t bytes = 0;
+        if (owner == comm->rank)
+            recluster_choose(&recluster, number + m, seeds->k, centroid);
+        status = comm_gather_all(comm, centroid, owner == comm->rank ? size * (int64_t)sizeof(double) : 0,
+                                 &shared, &bytes);
+        if (!status)
+            memcpy(centroid, shared, (size_t)bytes);
+        free(shared);
+    }
+    recluster_close(&recluster);
     return status;
 }

@@ -8,20 +8,36 @@
 #include <stdint.h>
 
 #include "cluster/panel.h"
+#include "cluster/recluster.h"
 #include "core/status.h"
 
 /* Candidates that the usual rounds draw, in multiples of k. */
 enum { SEED_CANDIDATES = 10 };
 
-/* Sets the centroids of every model of the panel, from its members; model m draws with (seed, m). *distinct:
- * how many different customers were found; where it is less than k there are no more among the members, and
- * no centroids were set. Collective. */
-status_t seed_panel(struct panel *panel, uint64_t seed, int64_t *distinct)
+struct seeds {
+    int64_t k;
+    int64_t features;
+    uint64_t seed;
+    struct candidates candidates; /* all different */
+};
+
+/* Candidates for k centroids, from the panel's members. Where fewer than k are found, there are no more
+ * different customers among the members, and they have no weights. Collective. */
+status_t seeds_draw(const struct panel *panel, int64_t k, uint64_t seed, struct seeds *seeds)
     __attribute__((warn_unused_result));
 
-/* Sets the centroids of every model of the panel, whoever its members are, from as many customers as a batch
- * of `batch` has, but no fewer than MINIBATCH_BLOCKS blocks, and more while they do not hold k different
- * ones. Collective. EXIT_BAD_DATA where fewer than k different customers exist. */
-status_t seed_models(struct panel *panel, int64_t batch, uint64_t seed) __attribute__((warn_unused_result));
+/* The same from as many customers as a batch of `batch` has, but no fewer than MINIBATCH_BLOCKS blocks, and
+ * more while they do not hold k different ones. Collective. EXIT_BAD_DATA where fewer than k different
+ * customers exist. */
+status_t seeds_draw_from_all(const struct customers *customers, const struct preparation *preparation,
+                             int64_t k, int64_t batch, uint64_t seed, struct seeds *seeds)
+    __attribute__((warn_unused_result));
+
+void seeds_free(struct seeds *seeds);
+
+/* Sets the centroids of the panel's models [first, first + count), which have k segments, from at least k
+ * candidates; they draw with (seed, number), (seed, number + 1), ... Collective. */
+status_t seeds_choose(const struct seeds *seeds, struct panel *panel, int64_t first, int64_t count,
+                      int64_t number) __attribute__((warn_unused_result));
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "data/customers.h"
 #include "kernel/tile.h"
 
 enum weighting_kind {
@@ -23,5 +24,22 @@ struct weighting {
 /* Weights of the 16 customers from global row `row` on: whole numbers, at most 12. */
 void weighting_tile(const struct weighting *weighting, const struct kernels *kernels, int64_t row,
                     float weight[KERNEL_LANES]);
+
+/* Draws of a block, of which four come together, for several weightings that look at it one after the other.
+ */
+struct weights {
+    const struct kernels *kernels;
+    struct weighting drawn; /* one of the four */
+    int64_t block;
+    uint64_t known; /* a bit for each tile */
+    float weight[BLOCK_TILES][4][TILE_ROWS];
+    float flipped[TILE_ROWS];
+};
+
+void weights_open(struct weights *weights, const struct kernels *kernels);
+
+/* Weights of the customers of a tile. They stand until the next call. */
+const float *weights_tile(struct weights *weights, const struct weighting *weighting,
+                          const struct block *block, int tile);
 
 #endif

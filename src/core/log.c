@@ -93,7 +93,7 @@ void log_phase_end(struct log *log)
 {
     double time = now();
     if (log->phase_count > 0 && log->phase_begun > 0)
-        log->phase[log->phase_count - 1].seconds += time - log->phase_begun;
+        log->phase[log->current].seconds += time - log->phase_begun;
     log->phase_begun = 0;
     clear_line(log);
 }
@@ -103,7 +103,12 @@ void log_phase_begin(struct log *log, const char *name)
     log_phase_end(log);
     log->phase_begun = now();
     log->last_progress = log->phase_begun;
-    if (log->phase_count < LOG_PHASES)
+    log->current = 0;
+    while (log->current < log->phase_count && strcmp(log->phase[log->current].name, name) != 0)
+        log->current++;
+    if (log->current == LOG_PHASES)
+        log->current--;
+    else if (log->current == log->phase_count)
         log->phase[log->phase_count++] = (struct log_phase){.name = name};
     if (log->terminal)
         log_show_progress(log, &(struct log_progress){0});
@@ -138,7 +143,7 @@ static void append(char *line, size_t size, const char *format, ...)
 static void compose(const struct log *log, const struct log_progress *progress, char *line, size_t size)
 {
     line[0] = '\0';
-    append(line, size, "%s", log->phase_count > 0 ? log->phase[log->phase_count - 1].name : "starting");
+    append(line, size, "%s", log->phase_count > 0 ? log->phase[log->current].name : "starting");
     if (progress->step > 0)
         append(line, size, " · %s %" PRId64, progress->step_name, progress->step);
     if (progress->steps > 0)

@@ -25,6 +25,7 @@ struct log {
     double begun;  /* of the job, monotonic seconds */
     double phase_begun;
     double last_progress;
+    int current; /* the phase under way */
     int phase_count;
     struct log_phase phase[LOG_PHASES];
 };
@@ -42,7 +43,7 @@ struct log_progress {
 
 void log_open(struct log *log, int rank, enum log_level level);
 
-/* Ends the phase before and begins the one named. */
+/* Ends the phase before and begins the one named, or goes on with it, if there was one of that name. */
 void log_phase_begin(struct log *log, const char *name);
 
 /* Ends the last phase and clears the progress line. */

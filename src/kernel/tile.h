@@ -95,10 +95,11 @@ struct kernels {
     void (*move)(const float *tile, int64_t features, unsigned lanes, const int32_t from[KERNEL_LANES],
                  const int32_t to[KERNEL_LANES], const float *weight, double *sum, int64_t *count);
 
-    /* Random weights of the 16 customers from global row `row` on in draw `index` (weights.h): how many of
-     * the `steps` rising numbers are not above the customer's word. `purpose`: of the random numbers. */
-    void (*weights)(uint64_t seed, uint32_t purpose, int64_t index, int64_t row, const uint32_t *step,
-                    int steps, float weight[KERNEL_LANES]);
+    /* Random weights of the 16 customers from global row `row` on in the draws 4 `quad` to 4 `quad` + 3
+     * (weights.h), which cost hardly more than one: how many of the `steps` rising numbers are not above the
+     * customer's word. `purpose`: of the random numbers. */
+    void (*weights)(uint64_t seed, uint32_t purpose, int64_t quad, int64_t row, const uint32_t *step,
+                    int steps, float weight[4][KERNEL_LANES]);
 
     /* All places that may be within the limits of the queries, told one by one (near.h). */
     void (*near)(const struct near_tree *tree, struct near_queries *queries,

@@ -401,15 +401,15 @@ VECTOR_INLINE void philox_round(uint32_t word[4][KERNEL_LANES], uint32_t key0, u
     }
 }
 
-static void weights(uint64_t seed, uint32_t purpose, int64_t index, int64_t row, const uint32_t *step,
-                    int steps, float weight[KERNEL_LANES])
+static void weights(uint64_t seed, uint32_t purpose, int64_t quad, int64_t row, const uint32_t *step,
+                    int steps, float weight[4][KERNEL_LANES])
 {
     uint32_t word[4][KERNEL_LANES];
     for (int lane = 0; lane < KERNEL_LANES; lane++) {
         uint64_t number = (uint64_t)row + (uint64_t)lane;
         word[0][lane] = (uint32_t)number;
         word[1][lane] = (uint32_t)(number >> 32);
-        word[2][lane] = (uint32_t)(index / 4);
+        word[2][lane] = (uint32_t)quad;
         word[3][lane] = purpose;
     }
     uint32_t key0 = (uint32_t)seed;
@@ -419,12 +419,14 @@ static void weights(uint64_t seed, uint32_t purpose, int64_t index, int64_t row,
         key0 += 0x9E3779B9U;
         key1 += 0xBB67AE85U;
     }
-    const uint32_t *drawn = word[index % 4];
-    for (int lane = 0; lane < KERNEL_LANES; lane++) {
-        int32_t count = 0;
-        for (int s = 0; s < steps; s++)
-            count += drawn[lane] >= step[s];
-        weight[lane] = (float)count;
+    for (int draw = 0; draw < 4; draw++) {
+        int32_t count[KERNEL_LANES] = {0};
+        for (int s = 0; s < steps; s++) {
+            for (int lane = 0; lane < KERNEL_LANES; lane++)
+                count[lane] += word[draw][lane] >= step[s];
+        }
+        for (int lane = 0; lane < KERNEL_LANES; lane++)
+            weight[draw][lane] = (float)count[lane];
     }
 }
 

@@ -4,10 +4,11 @@
 #include <math.h>
 
 #include "cluster/kmeans.h"
+#include "cluster/labelling.h"
 #include "support.h"
 
 static const struct kmeans_settings plain = {
-    .k = 4, .batch = 100000, .restarts = 2, .polish = true, .tolerance = 1e-4, .seed = 1};
+    .batch = 100000, .restarts = 2, .polish = true, .tolerance = 1e-4, .seed = 1};
 
 /* ---- customers ---- */
 
@@ -151,10 +152,28 @@ static void check_result(const struct sample *sample, const struct kmeans_result
     free(label);
 }
 
-static void run_and_check(const struct sample *sample, const struct kmeans_settings *settings,
+/* One number of segments, with labels. */
+static status_t learn(const struct sample *sample, const struct kmeans_settings *settings, int64_t k,
+                      struct kmeans_result *result)
+{
+    int64_t rows = sample->customers.partition.block_count * BLOCK_ROWS;
+    status_t status = kmeans_run(&sample->customers, &sample->preparation, settings, &k, 1, result);
+    struct segmentation *segments = &result->segments;
+    struct labelling labelling = {.k = k, .centroid = segments->centroid};
+    if (!status)
+        status = labelling_open(&labelling, sample->customers.features);
+    if (!status)
+        status = memory_new(&segments->label, rows, sizeof *segments->label, "labels");
+    if (!status)
+        status = labelling_all(&labelling, &sample->customers, segments->label);
+    labelling_close(&labelling);
+    return status;
+}
+
+static void run_and_check(const struct sample *sample, const struct kmeans_settings *settings, int64_t k,
                           struct kmeans_result *result)
 {
-    assert_ok(kmeans_run(&sample->customers, &sample->preparation, settings, result));
+    assert_ok(learn(sample, settings, k, result));
     check_result(sample, result);
 }
 
@@ -168,10 +187,11 @@ static void reports_what_its_labels_say(void **state)
         struct sample sample;
         struct kmeans_result result;
         struct kmeans_settings settings = plain;
-        settings.k = ks[i];
+        int64_t k = 4;
+        k = ks[i];
         settings.seed = (uint64_t)i;
         sample_open(&sample, &world, 2500, 3, clouds, i % 2 ? every_third : NULL);
-        run_and_check(&sample, &settings, &result);
+        run_and_check(&sample, &settings, k, &result);
         assert_true(result.converged);
         kmeans_free(&result);
         sample_close(&sample);
@@ -186,10 +206,9 @@ static void search_on_a_part(int64_t features, int64_t k, uint64_t first_seed, u
         struct kmeans_result result;
         struct kmeans_settings settings = plain;
         settings.batch = BLOCK_ROWS;
-        settings.k = k;
         settings.restarts = 1;
         settings.seed = seed;
-        run_and_check(&sample, &settings, &result);
+        run_and_check(&sample, &settings, k, &result);
         assert_true(result.batches > 0);
         kmeans_free(&result);
     }
@@ -214,13 +233,14 @@ static void ranks_do_not_change_the_result(void **state)
     struct kmeans_result result;
     struct kmeans_result expected;
     struct kmeans_settings settings = plain;
+    int64_t k = 4;
     settings.batch = 2 * BLOCK_ROWS;
     settings.restarts = 3;
-    settings.k = 5;
+    k = 5;
     sample_open(&sample, &world, 5000, 4, clouds, every_third);
     sample_open(&own, &alone, 5000, 4, clouds, every_third);
-    assert_ok(kmeans_run(&sample.customers, &sample.preparation, &settings, &result));
-    assert_ok(kmeans_run(&own.customers, &own.preparation, &settings, &expected));
+    assert_ok(learn(&sample, &settings, k, &result));
+    assert_ok(learn(&own, &settings, k, &expected));
     assert_memory_equal(result.segments.centroid, expected.segments.centroid, 20 * sizeof(double));
     assert_memory_equal(result.segments.size, expected.segments.size, 5 * sizeof(int64_t));
     assert_memory_equal(result.restart_inertia, expected.restart_inertia, 3 * sizeof(double));
@@ -240,6 +260,39 @@ static void ranks_do_not_change_the_result(void **state)
     sample_close(&own);
 }
 
+/* Each of several numbers learns as if it were alone, in the same passes or not. */
+static void several_numbers_do_not_disturb_each_other(void **state)
+{
+    (void)state;
+    static const int64_t k[] = {1, 2, 5, 6};
+    struct kmeans_settings settings = plain;
+    settings.batch = 2 * BLOCK_ROWS;
+    for (int polish = 0; polish < 2; polish++) {
+        struct sample sample;
+        struct kmeans_result result[4];
+        settings.polish = polish;
+        sample_open(&sample, &world, 5000, 3, clouds, every_third);
+        assert_ok(kmeans_run(&sample.customers, &sample.preparation, &settings, k, 4, result));
+        assert_int_equal(result[0].models, polish ? 8 : 2);
+        for (int i = 0; i < 4; i++) {
+            struct kmeans_result own;
+            size_t size = (size_t)k[i] * 3 * sizeof(double);
+            assert_ok(learn(&sample, &settings, k[i], &own));
+            assert_int_equal(result[i].segments.k, k[i]);
+            assert_memory_equal(result[i].segments.centroid, own.segments.centroid, size);
+            assert_memory_equal(result[i].restart_centroid, own.restart_centroid, 2 * size);
+            assert_memory_equal(result[i].restart_inertia, own.restart_inertia, 2 * sizeof(double));
+            assert_int_equal(result[i].best_restart, own.best_restart);
+            assert_int_equal(result[i].swaps, own.swaps);
+            assert_int_equal(result[i].taken, own.taken);
+            assert_true(result[i].segments.inertia == own.segments.inertia);
+            kmeans_free(&own);
+            kmeans_free(&result[i]);
+        }
+        sample_close(&sample);
+    }
+}
+
 static void as_many_segments_as_distinct_customers(void **state)
 {
     (void)state;
@@ -247,15 +300,15 @@ static void as_many_segments_as_distinct_customers(void **state)
         struct sample sample;
         struct kmeans_result result;
         struct kmeans_settings settings = plain;
-        settings.k = 12;
+        int64_t k = 4;
+        k = 12;
         settings.seed = seed;
         sample_open(&sample, &world, 2100, 2, grid, NULL);
-        run_and_check(&sample, &settings, &result);
+        run_and_check(&sample, &settings, k, &result);
         assert_true(result.segments.inertia == 0);
         kmeans_free(&result);
-        settings.k = 13;
-        assert_failure(kmeans_run(&sample.customers, &sample.preparation, &settings, &result), EXIT_BAD_DATA,
-                       "12 distinct customers");
+        k = 13;
+        assert_failure(learn(&sample, &settings, k, &result), EXIT_BAD_DATA, "12 distinct customers");
         kmeans_free(&result);
         sample_close(&sample);
     }
@@ -267,16 +320,16 @@ static void one_customer_or_many_equal_ones(void **state)
     struct sample sample;
     struct kmeans_result result;
     struct kmeans_settings settings = plain;
-    settings.k = 2;
+    int64_t k = 4;
+    k = 2;
     sample_open(&sample, &world, 2100, 2, identical, NULL);
-    assert_failure(kmeans_run(&sample.customers, &sample.preparation, &settings, &result), EXIT_BAD_DATA,
-                   "only 1 distinct customer after");
+    assert_failure(learn(&sample, &settings, k, &result), EXIT_BAD_DATA, "only 1 distinct customer after");
     kmeans_free(&result);
     sample_close(&sample);
-    settings.k = 1;
+    k = 1;
     for (int64_t rows = 1; rows <= 2100; rows += 2099) {
         sample_open(&sample, &world, rows, 2, identical, NULL);
-        run_and_check(&sample, &settings, &result);
+        run_and_check(&sample, &settings, k, &result);
         assert_true(result.segments.inertia == 0 && result.segments.centroid[0] == 3.25 &&
                     result.segments.centroid[1] == 4.25);
         assert_int_equal(result.segments.size[0], rows);
@@ -284,7 +337,7 @@ static void one_customer_or_many_equal_ones(void **state)
         sample_close(&sample);
     }
     sample_open(&sample, &world, 2100, 3, clouds, all_but_one);
-    run_and_check(&sample, &settings, &result);
+    run_and_check(&sample, &settings, k, &result);
     assert_int_equal(result.segments.size[0], 1);
     kmeans_free(&result);
     sample_close(&sample);
@@ -296,9 +349,10 @@ static void a_lonely_customer_is_a_segment(void **state)
     struct sample sample;
     struct kmeans_result result;
     struct kmeans_settings settings = plain;
-    settings.k = 3;
+    int64_t k = 4;
+    k = 3;
     sample_open(&sample, &world, 2100, 1, lonely, NULL);
-    run_and_check(&sample, &settings, &result);
+    run_and_check(&sample, &settings, k, &result);
     assert_true(result.segments.inertia == 0);
     assert_int_equal(result.segments.size[0], 2098);
     assert_true(result.segments.centroid[1] == 0.5 && result.segments.centroid[2] == 900.0);
@@ -312,9 +366,10 @@ static void a_block_without_customers(void **state)
     struct sample sample;
     struct kmeans_result result;
     struct kmeans_settings settings = plain;
+    int64_t k = 4;
     settings.batch = BLOCK_ROWS; /* some batches have no customers at all */
     sample_open(&sample, &world, 3000, 2, clouds, second_block);
-    run_and_check(&sample, &settings, &result);
+    run_and_check(&sample, &settings, k, &result);
     kmeans_free(&result);
     sample_close(&sample);
 }
@@ -325,10 +380,11 @@ static void without_polish_it_still_measures(void **state)
     struct sample sample;
     struct kmeans_result result;
     struct kmeans_settings settings = plain;
+    int64_t k = 4;
     settings.polish = false;
     settings.batch = BLOCK_ROWS;
     sample_open(&sample, &world, 4000, 2, clouds, every_third);
-    run_and_check(&sample, &settings, &result);
+    run_and_check(&sample, &settings, k, &result);
     assert_int_equal(result.swaps, 0);
     kmeans_free(&result);
     sample_close(&sample);
@@ -338,6 +394,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(reports_what_its_labels_say),
     cmocka_unit_test(reports_the_truth_after_searching_on_a_part),
     cmocka_unit_test(ranks_do_not_change_the_result),
+    cmocka_unit_test(several_numbers_do_not_disturb_each_other),
     cmocka_unit_test(as_many_segments_as_distinct_customers),
     cmocka_unit_test(one_customer_or_many_equal_ones),
     cmocka_unit_test(a_lonely_customer_is_a_segment),

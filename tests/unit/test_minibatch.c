@@ -142,7 +142,7 @@ struct run {
 static void start(struct run *run, struct comm *comm, int64_t rows, sample_value value, sample_mark out,
                   int64_t batch)
 {
-    run->batches = -1;
+    run->batches = 0;
     sample_open(&run->sample, comm, rows, FEATURES, value, out);
     const struct customers *customers = &run->sample.customers;
     assert_ok(panel_open_alike(&run->panel, customers, &run->sample.preparation, MODELS, K));
@@ -192,7 +192,8 @@ static void check_learning(sample_value value, sample_mark out, int64_t batch, b
         double before[MODELS];
         for (int64_t m = 0; m < MODELS; m++)
             before[m] = sample_inertia(&run[i].sample, run[i].panel.model[m].centroid, K);
-        assert_ok(minibatch_run(&run[i].panel, &run[i].plan, to_all, &run[i].batches));
+        assert_ok(minibatch_run(&run[i].panel, &run[i].plan, to_all ? MINIBATCH_TO_ALL : MINIBATCH_WORTH,
+                                &run[i].batches, NULL));
         for (int64_t m = 0; m < MODELS; m++)
             assert_true(sample_inertia(&run[i].sample, run[i].panel.model[m].centroid, K) < 0.9 * before[m]);
         check_end(&run[i]);
@@ -221,7 +222,7 @@ static void batches_without_customers(void **state)
     (void)state;
     struct run run;
     start(&run, &world, ROWS, easy, all_but_one_block, 1);
-    assert_ok(minibatch_run(&run.panel, &run.plan, true, &run.batches));
+    assert_ok(minibatch_run(&run.panel, &run.plan, MINIBATCH_TO_ALL, &run.batches, NULL));
     check_end(&run);
     for (int64_t m = 0; m < MODELS; m++) {
         for (int64_t i = 0; i < K * FEATURES; i++)
@@ -238,7 +239,8 @@ static void easy_customers_need_few_batches(void **state)
     int64_t visited[2];
     for (int to_all = 0; to_all < 2; to_all++) {
         start(&run[to_all], &world, 4 * MINIBATCH_BLOCKS * BLOCK_ROWS, easy, NULL, BLOCK_ROWS);
-        assert_ok(minibatch_run(&run[to_all].panel, &run[to_all].plan, to_all, &run[to_all].batches));
+        assert_ok(minibatch_run(&run[to_all].panel, &run[to_all].plan,
+                                to_all ? MINIBATCH_TO_ALL : MINIBATCH_WORTH, &run[to_all].batches, NULL));
         visited[to_all] = run[to_all].panel.visited;
         assert_ok(comm_sum_i64(&world, &visited[to_all], 1));
         check_end(&run[to_all]);
@@ -265,7 +267,7 @@ static void the_last_batch_is_learned(void **state)
     struct minibatch_plan plan;
     start(&run, &world, 16 * BLOCK_ROWS, sorted_clouds, NULL, 2 * BLOCK_ROWS);
     const struct customers *customers = &run.sample.customers;
-    assert_ok(minibatch_run(&run.panel, &run.plan, true, &run.batches));
+    assert_ok(minibatch_run(&run.panel, &run.plan, MINIBATCH_TO_ALL, &run.batches, NULL));
     assert_ok(panel_open_alike(&last, customers, &run.sample.preparation, MODELS, K));
     assert_ok(minibatch_plan_open(&plan, customers->partition.blocks, 2 * BLOCK_ROWS, 3));
     for (int64_t total = 0; total < 8;) { /* half of the blocks */
@@ -295,7 +297,7 @@ static void one_batch_of_all_is_left_to_full_passes(void **state)
     start(&run, &world, ROWS, sorted_clouds, NULL, ROWS);
     double before[K * FEATURES];
     memcpy(before, run.panel.model[0].centroid, sizeof before);
-    assert_ok(minibatch_run(&run.panel, &run.plan, true, &run.batches));
+    assert_ok(minibatch_run(&run.panel, &run.plan, MINIBATCH_TO_ALL, &run.batches, NULL));
     assert_int_equal(run.batches, 0);
     assert_memory_equal(before, run.panel.model[0].centroid, sizeof before);
     check_end(&run);

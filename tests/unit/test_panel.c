@@ -3,6 +3,7 @@
  * ranks. */
 #include <math.h>
 
+#include "cluster/labelling.h"
 #include "cluster/panel.h"
 #include "kernel/weights.h"
 #include "support.h"
@@ -271,7 +272,10 @@ static void labels_are_the_nearest_centroids(void **state)
     const struct partition *part = &sample.customers.partition;
     assert_ok(memory_new(&label, part->block_count * BLOCK_ROWS, sizeof *label, "test labels"));
     for (int64_t m = 0; m < MODELS; m++) {
-        assert_ok(panel_label(&panel, m, label));
+        struct labelling labelling = {.k = K, .centroid = panel.model[m].centroid};
+        assert_ok(labelling_open(&labelling, FEATURES));
+        assert_ok(labelling_all(&labelling, &sample.customers, label));
+        labelling_close(&labelling);
         for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
             int32_t expected = i < part->row_count
                                    ? sample_nearest(&sample, part->first_row + i, panel.model[m].centroid, K)

@@ -58,11 +58,16 @@ static void check_centroids(const struct sample *sample, const struct model *mod
     }
 }
 
-/* How many different customers there were said to be. */
+/* Seeds all models, where there are enough different customers; how many there were said to be. */
 static int64_t seeded(struct panel *panel, uint64_t seed)
 {
-    int64_t distinct = -1;
-    assert_ok(seed_panel(panel, seed, &distinct));
+    struct seeds seeds;
+    int64_t k = panel->model[0].k;
+    assert_ok(seeds_draw(panel, k, seed, &seeds));
+    int64_t distinct = seeds.candidates.count;
+    if (distinct >= k)
+        assert_ok(seeds_choose(&seeds, panel, 0, panel->count, 0));
+    seeds_free(&seeds);
     return distinct;
 }
 
@@ -145,14 +150,12 @@ static void seeds_come_from_the_members(void **state)
     for (int64_t block = 0; block < 4; block++) {
         struct sample sample;
         struct panel panel;
-        int64_t distinct = -1;
         sample_open(&sample, &world, ROWS, FEATURES, clouds, NULL);
         for (int64_t row = 0; row < ROWS; row++)
             sample.is_out[row] = row / BLOCK_ROWS != block; /* for the check alone */
         assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, 20));
         panel_add(&panel, &block, 1);
-        assert_ok(seed_panel(&panel, 42, &distinct));
-        assert_true(distinct >= 20);
+        assert_true(seeded(&panel, 42) >= 20);
         for (int64_t m = 0; m < MODELS; m++)
             check_centroids(&sample, &panel.model[m]);
         panel_close(&panel);
@@ -165,15 +168,12 @@ static void nobody_is_not_seeded_on(void **state)
     (void)state;
     struct sample sample;
     struct panel panel;
-    int64_t distinct = -1;
     const int64_t empty_block = 0;
     sample_open(&sample, &world, ROWS, FEATURES, clouds, some);
     assert_ok(panel_open_alike(&panel, &sample.customers, &sample.preparation, MODELS, 2));
-    assert_ok(seed_panel(&panel, 42, &distinct)); /* no members */
-    assert_int_equal(distinct, 0);
-    panel_add(&panel, &empty_block, 1); /* members that take no part */
-    assert_ok(seed_panel(&panel, 42, &distinct));
-    assert_int_equal(distinct, 0);
+    assert_int_equal(seeded(&panel, 42), 0); /* no members */
+    panel_add(&panel, &empty_block, 1);      /* members that take no part */
+    assert_int_equal(seeded(&panel, 42), 0);
     panel_close(&panel);
     sample_close(&sample);
 }

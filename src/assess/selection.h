@@ -1,0 +1,64 @@
+/* Which number of segments: four criteria, each with its rule, and what they say together. Local. */
+#ifndef LOHKO_ASSESS_SELECTION_H
+#define LOHKO_ASSESS_SELECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+enum criterion {
+    CHOOSE_SILHOUETTE, /* the highest; the fewest segments on a tie */
+    CHOOSE_STABILITY,  /* the most segments whose mean ARI is within SELECTION_ALIKE of the highest */
+    CHOOSE_GAP,        /* the fewest segments with gap(k) >= gap(next k) - error(next k), as published */
+    CHOOSE_PREDICTION_STRENGTH /* the most segments with at least STABILITY_STRENGTH, as published */
+};
+enum { CRITERIA = 4 };
+
+/* Mean adjusted Rand indices that differ by no more are taken for equally stable. */
+#define SELECTION_ALIKE 0.02
+
+/* A number of segments; NaN for what was not measured. */
+struct selection_row {
+    int64_t k;
+    double inertia;
+    double silhouette;
+    double calinski_harabasz;
+    double davies_bouldin;
+    double gap;
+    double gap_error;
+    double prediction_strength;
+    double stability; /* mean adjusted Rand index of bootstrap replicates with the segments */
+};
+
+/* What a criterion picks: a row; or NONE, where it says that there are no segments at all; or UNKNOWN, where
+ * it was not measured. */
+enum { SELECTION_NONE = -1, SELECTION_UNKNOWN = -2 };
+
+struct selection {
+    struct selection_row *row; /* by rising k; owned */
+    int64_t count;
+    double gap_one; /* the gap of one segment, and its error; NaN where it was not measured */
+    double gap_one_error;
+    /* Found: */
+    int64_t pick[CRITERIA];
+    int64_t chosen; /* row */
+    bool one_cloud; /* the chosen segments are no farther apart than those of customers without any segments:
+                       their gap is not above that of one segment by twice the errors of both */
+    bool unstable;  /* nothing that was tried has a stability of at least STABILITY_PATTERN */
+};
+
+/* Fills in what is found, from the rows and gap_one. With one row that is the one. Where the criterion picks
+ * none or is unknown, the row that it likes best is chosen: the highest gap or strength, else the first. */
+void selection_choose(struct selection *selection, enum criterion criterion);
+
+const char *selection_criterion_name(enum criterion criterion);
+
+/* The choice and its reason in a sentence; `text` of `size` bytes, cut short if it must be. */
+void selection_reason(const struct selection *selection, enum criterion criterion, char *text, size_t size);
+
+/* What stands against it, a sentence each, with newlines between them; empty where nothing does. */
+void selection_warnings(const struct selection *selection, char *text, size_t size);
+
+#endif
