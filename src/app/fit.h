@@ -142,6 +142,11 @@ struct kmeans_settings fit_kmeans_settings(const struct config *config);
 /* How a tree over so many customers is to be grown. */
 struct hierarchy_settings fit_hierarchy_settings(const struct config *config, int64_t customers);
 
+/* What is to be thought of a segment; NULL without replicates. */
+const char *fit_verdict(const struct fit *fit, int64_t segment);
+/* And of all. */
+const char *fit_verdict_of_all(const struct fit *fit);
+
 /* What the tree's leaves are, in a few words. */
 const char *fit_route(const struct hierarchy_result *hierarchy);
 const char *fit_linkage_name(const struct config *config);
@@ -151,6 +156,22 @@ int32_t fit_parent(const struct fit_cut *fine, int64_t segment, const struct fit
 
 /* The next coarser of hierarchy.levels before cut[c]; NULL: none. */
 const struct fit_cut *fit_coarser_level(const struct fit *fit, int64_t c);
+
+/* /selection and /stability of results.h5. Collective. */
+struct results_file;
+status_t fit_write_stability(const struct fit *fit, struct results_file *results)
+    __attribute__((warn_unused_result));
+/* Bytes that they take, about. */
+int64_t fit_stability_bytes(const struct fit *fit);
+
+/* Of summary.json; NULL where memory is short, and json_null where there is nothing to tell. */
+struct json_t;
+struct json_t *fit_summary_selection(const struct fit *fit);
+struct json_t *fit_summary_stability(const struct fit *fit);
+
+/* On stdout, rank 0: the numbers that were tried, and the choice; what is to be thought of the segments. */
+void fit_print_tries(const struct fit *fit);
+void fit_print_stability(const struct fit *fit);
 
 /* The files that people and dashboards read: rank 0. */
 status_t fit_write_segments_csv(const struct fit *fit, const char *path) __attribute__((warn_unused_result));

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 
 enum {
+    VERDICT_WIDTH = 32,
     TINY_PER = 200,   /* customers, for one in a segment that is said to be tiny */
     WIDEST_PATH = 12, /* letters of a way in the tree that are shown */
     MOST_LINES = 80   /* of segments of cuts */
@@ -58,8 +59,10 @@ static void print_heading(const struct fit *fit, int path_width)
            " features; the segments explain %.0f %% of the "
            "variance\n\n",
            count, fit->segments->k, fit->preparation.count, 100 * segments_explained(fit->segments));
-    printf("%7s %14s %7s  %-*s  %s\n", "segment", "customers", "share", path_width, "path",
-           "what sets it apart (mean against all customers')");
+    printf("%7s %14s %7s  %-*s  ", "segment", "customers", "share", path_width, "path");
+    if (fit->config.replicates > 0)
+        printf("%-*s  ", VERDICT_WIDTH, "comes out again");
+    printf("what sets it apart (mean against all customers')\n");
 }
 
 /* `path`: room for the longest one; a long one is cut short. */
@@ -70,9 +73,11 @@ static void print_segment(const struct fit *fit, int64_t h, char *path, int path
     segment_path(&fit->paths, h, path);
     if (strlen(path) > WIDEST_PATH)
         memcpy(path + WIDEST_PATH - 2, "..", 3);
-    printf("%7" PRId64 " %14s %6.1f%%  %-*s  %s\n", h, count,
-           100 * (double)fit->profile.size[h] / (double)fit->survey.customers, path_width, path,
-           fit->description[h]);
+    printf("%7" PRId64 " %14s %6.1f%%  %-*s  ", h, count,
+           100 * (double)fit->profile.size[h] / (double)fit->survey.customers, path_width, path);
+    if (fit->config.replicates > 0)
+        printf("%.2f %-*s  ", fit->chosen->stability.mean_jaccard[h], VERDICT_WIDTH - 5, fit_verdict(fit, h));
+    printf("%s\n", fit->description[h]);
 }
 
 static status_t print_segments(const struct fit *fit)
@@ -191,9 +196,12 @@ static void print_end(const struct fit *fit)
 
 status_t fit_print(const struct fit *fit)
 {
+    if (fit->tries > 1)
+        fit_print_tries(fit);
     status_t status = print_segments(fit);
     if (status)
         return status;
+    fit_print_stability(fit);
     print_cuts(fit);
     print_end(fit);
     return STATUS_OK;

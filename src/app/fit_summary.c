@@ -31,14 +31,17 @@ static json_t *by_column(const struct table *table, int64_t first, int64_t end, 
 /* `path`: room for the longest one. */
 static json_t *segment(const struct fit *fit, int64_t h, char *path)
 {
+    const struct fit_try *chosen = fit->chosen;
     const struct profile *profile = &fit->profile;
     const struct table *table = &fit->table;
     int64_t first = h * profile->columns;
     segment_path(&fit->paths, h, path);
     return json_pack(
-        "{s:I, s:I, s:f, s:s, s:s, s:o, s:o, s:o, s:o}", "segment", (json_int_t)h, "size",
+        "{s:I, s:I, s:f, s:s, s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}", "segment", (json_int_t)h, "size",
         (json_int_t)profile->size[h], "share", (double)profile->size[h] / (double)profile->customers,
-        "tree_path", path, "what_sets_it_apart", fit->description[h], "mean",
+        "tree_path", path, "what_sets_it_apart", fit->description[h], "stability",
+        number(chosen->stability.mean_jaccard[h]), "verdict", fit_verdict(fit, h), "silhouette",
+        number(chosen->indices.segment_silhouette[h]), "mean",
         by_column(table, 0, table->features, profile->mean + first), "median",
         by_column(table, 0, table->features, profile->median + first), "profile_mean",
         by_column(table, table->features, table->columns, profile->mean + first), "profile_total",
@@ -188,11 +191,12 @@ static json_t *summary(const struct fit *fit)
         json_pack("{s:I, s:s, s:f, s:I, s:o, s:o}", "ranks", (json_int_t)fit->comm->size, "hosts", fit->hosts,
                   "seconds", log_elapsed(&fit->log), "peak_bytes_per_rank", (json_int_t)fit->peak_memory,
                   "phase_seconds", phases(&fit->log), "tree_work", tree_work(fit));
-    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "lohko", version_text(), "commit",
-                     version_commit(), "k", (json_int_t)fit->segments->k, "method",
+    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "lohko", version_text(),
+                     "commit", version_commit(), "k", (json_int_t)fit->segments->k, "method",
                      fit->config.method == METHOD_KMEANS ? "kmeans" : "hierarchy", "input", input, "learning",
-                     learning(fit), "segments", segments(fit), "hierarchy", hierarchy(fit), "features",
-                     features(fit), "job", job);
+                     learning(fit), "selection", fit_summary_selection(fit), "stability",
+                     fit_summary_stability(fit), "segments", segments(fit), "hierarchy", hierarchy(fit),
+                     "features", features(fit), "job", job);
 }
 
 status_t fit_write_summary(const struct fit *fit, const char *path)

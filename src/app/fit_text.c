@@ -65,7 +65,7 @@ static void put_header(const struct fit *fit, FILE *file)
         put_heading(file, table_name(table, c), "_times_average");
     for (int64_t c = 0; c < table->features; c++)
         put_heading(file, table_name(table, c), "_deviations_from_average");
-    fputs(",tree_path\n", file);
+    fputs(",tree_path,stability,verdict,silhouette\n", file);
 }
 
 /* `path`: room for the longest one. */
@@ -92,7 +92,13 @@ static void put_segment(const struct fit *fit, int64_t h, char *path, FILE *file
     for (int64_t c = 0; c < table->features; c++)
         put_ratio(file, profile_effect(profile, h, c));
     segment_path(&fit->paths, h, path);
-    fprintf(file, ",%s\n", path);
+    const char *verdict = fit_verdict(fit, h);
+    fprintf(file, ",%s", path);
+    put_ratio(file, fit->chosen->stability.mean_jaccard[h]);
+    fputc(',', file);
+    put_field(file, verdict ? verdict : "");
+    put_ratio(file, fit->chosen->indices.segment_silhouette[h]);
+    fputc('\n', file);
 }
 
 status_t fit_write_segments_csv(const struct fit *fit, const char *path)

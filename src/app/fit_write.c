@@ -177,7 +177,7 @@ static void free_tree(struct tree_content *content)
 static status_t create_results(struct fit *fit, const struct tree_content *tree, struct results_file *results)
 {
     const char *path = NULL;
-    int64_t bytes = results_bytes(&fit->table, fit->segments->k);
+    int64_t bytes = results_bytes(&fit->table, fit->segments->k) + fit_stability_bytes(fit);
     if (fit->config.leaves != 0)
         bytes += results_hierarchy_bytes(&tree->hierarchy);
     status_t status = output_add(&fit->output, "results.h5", &path);
@@ -215,6 +215,8 @@ static status_t write_results(struct fit *fit, const struct tree_content *tree)
         status = results_write_assignments(&results, comm, &fit->table, score_blocks, &score);
     if (!status && fit->config.leaves != 0)
         status = results_write_hierarchy(&results, comm, &tree->hierarchy);
+    if (!status)
+        status = fit_write_stability(fit, &results);
     if (!status && comm->rank == 0)
         status = write_content(fit, &results);
     return status_first(status, results_close(&results));

@@ -80,10 +80,14 @@ void stability_finish(struct stability *stability)
     }
 }
 
-const char *stability_words(double jaccard)
+const char *stability_verdict(double value, bool one_cloud)
 {
-    return jaccard >= STABILITY_HIGH      ? "highly stable"
-           : jaccard >= STABILITY_STABLE  ? "stable"
-           : jaccard >= STABILITY_PATTERN ? "a pattern, members doubtful"
-                                          : "do not trust";
+    if (isnan(value))
+        return NULL;
+    if (one_cloud)
+        return "part of one cloud";
+    return value >= STABILITY_HIGH      ? "highly stable"
+           : value >= STABILITY_STABLE  ? "stable"
+           : value >= STABILITY_PATTERN ? "a pattern, members doubtful"
+                                        : "do not trust";
 }

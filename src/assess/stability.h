@@ -4,6 +4,7 @@
 #ifndef LOHKO_ASSESS_STABILITY_H
 #define LOHKO_ASSESS_STABILITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "assess/agreement.h"
@@ -47,7 +48,9 @@ void stability_take_halves(struct stability *stability, int64_t s, const struct 
 /* The means and counts, when all are taken. */
 void stability_finish(struct stability *stability);
 
-/* Hennig's words for a mean Jaccard index. */
-const char *stability_words(double jaccard);
+/* Hennig's words for a mean Jaccard index, and for want of others for a mean adjusted Rand index too. Where
+ * the segments are parts of one cloud, that is said instead: such parts may well come out again. NULL for
+ * NaN. */
+const char *stability_verdict(double value, bool one_cloud);
 
 #endif

@@ -51,9 +51,8 @@ static status_t open_places(struct retree *retree)
     int32_t *leaf = NULL; /* as the tree has them */
     status_t status = node_open(&node, customers->comm, 0);
     if (!status)
-        status =
-            comm_agree(customers->comm, memory_new(&leaf, customers->partition.block_count * BLOCK_ROWS,
-                                                   sizeof *leaf, "leaves"));
+        status = comm_agree(customers->comm, memory_new(&leaf, customers->partition.block_count * BLOCK_ROWS,
+                                                        sizeof *leaf, "leaves"));
     if (!status)
         status = places_open(&places, customers, &node, leaf);
     if (!status)
@@ -92,13 +91,13 @@ void retree_close(struct retree *retree)
 struct growth {
     const struct retree *retree;
     struct comm *comm;
-    struct log quiet; /* the caller shows how far it is, not the linkage */
-    int64_t points;   /* places that weigh something, in the order of the lowest leaves that do */
-    int32_t *place;  /* points: the place of each */
-    int32_t *point;   /* places: the point there; of those that weigh nothing, in the end the nearest */
-    int64_t idle;     /* places that weigh nothing */
+    struct log quiet;    /* the caller shows how far it is, not the linkage */
+    int64_t points;      /* places that weigh something, in the order of the lowest leaves that do */
+    int32_t *place;      /* points: the place of each */
+    int32_t *point;      /* places: the point there; of those that weigh nothing, in the end the nearest */
+    int64_t idle;        /* places that weigh nothing */
     int32_t *idle_place; /* idle: those places, near ones together */
-    int32_t *hint;    /* idle: a point that may be near each */
+    int32_t *hint;       /* idle: a point that may be near each */
 };
 
 static int64_t place_of(const struct retree *retree, int64_t leaf)
@@ -330,8 +329,8 @@ static status_t locate_idle(struct growth *growth)
     if (!status)
         status = comm_agree(growth->comm, locate_share(growth, &all, &mine, &count));
     if (!status)
-        status = comm_gather_all(growth->comm, mine, count * (int64_t)sizeof *mine, (void **)&everyones,
-                                 &bytes);
+        status =
+            comm_gather_all(growth->comm, mine, count * (int64_t)sizeof *mine, (void **)&everyones, &bytes);
     for (int64_t i = 0; !status && i < growth->idle; i++)
         growth->point[growth->idle_place[i]] = everyones[i];
     free(mine);

@@ -8,7 +8,7 @@ struct dataset {
     hid_t file_type;
     hid_t memory_type;
     int rank;
-    hsize_t dimensions[2];
+    hsize_t dimensions[3];
 };
 
 static status_t write_dataset(hid_t file, const struct dataset *wanted, const void *values,
@@ -29,6 +29,20 @@ static status_t write_dataset(hid_t file, const struct dataset *wanted, const vo
     return status;
 }
 
+status_t results_write_figure(hid_t file, const struct results_figure *figure)
+{
+    struct dataset dataset = {figure->name, figure->unit, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 0, {0, 0, 0}};
+    if (!figure->real) {
+        dataset.file_type = H5T_STD_I64LE;
+        dataset.memory_type = H5T_NATIVE_INT64;
+    }
+    while (dataset.rank < 3 && (dataset.rank == 0 || figure->dimensions[dataset.rank] > 0)) {
+        dataset.dimensions[dataset.rank] = (hsize_t)figure->dimensions[dataset.rank];
+        dataset.rank++;
+    }
+    return write_dataset(file, &dataset, figure->real ? (const void *)figure->real : figure->whole, NULL);
+}
+
 status_t results_write_real(hid_t file, const char *name, const char *unit, int64_t rows, int64_t columns,
                             const double *values, const char *const *column_names)
 {
@@ -37,14 +51,14 @@ status_t results_write_real(hid_t file, const char *name, const char *unit, int6
                               H5T_IEEE_F64LE,
                               H5T_NATIVE_DOUBLE,
                               columns > 0 ? 2 : 1,
-                              {(hsize_t)rows, (hsize_t)columns}};
+                              {(hsize_t)rows, (hsize_t)columns, 0}};
     return write_dataset(file, &dataset, values, column_names);
 }
 
 status_t results_write_whole(hid_t file, const char *name, const char *unit, int64_t rows,
                              const int64_t *values)
 {
-    struct dataset dataset = {name, unit, H5T_STD_I64LE, H5T_NATIVE_INT64, 1, {(hsize_t)rows, 0}};
+    struct dataset dataset = {name, unit, H5T_STD_I64LE, H5T_NATIVE_INT64, 1, {(hsize_t)rows, 0, 0}};
     return write_dataset(file, &dataset, values, NULL);
 }
 
@@ -54,7 +68,7 @@ status_t results_write_names(hid_t file, const char *name, const char *const *te
     status_t status = STATUS_OK;
     if (type < 0 || H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)
         status = h5_failure(EXIT_INTERNAL, "%s: no type for text", name);
-    struct dataset dataset = {name, "name", type, type, 1, {(hsize_t)count, 0}};
+    struct dataset dataset = {name, "name", type, type, 1, {(hsize_t)count, 0, 0}};
     if (!status)
         status = write_dataset(file, &dataset, texts, NULL);
     h5_close(type);

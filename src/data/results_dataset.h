@@ -18,6 +18,18 @@ status_t results_write_whole(hid_t file, const char *name, const char *unit, int
 status_t results_write_names(hid_t file, const char *name, const char *const *texts, int64_t count)
     __attribute__((warn_unused_result));
 
+/* A dataset of up to three dimensions (0 behind the last): of doubles, or of whole numbers. */
+struct results_figure {
+    const char *name;
+    const char *unit;
+    int64_t dimensions[3];
+    const double *real;
+    const int64_t *whole; /* where real is NULL */
+};
+
+status_t results_write_figure(hid_t file, const struct results_figure *figure)
+    __attribute__((warn_unused_result));
+
 status_t results_write_attributes(hid_t object, const struct results_attribute *attributes, int64_t count)
     __attribute__((warn_unused_result));
 

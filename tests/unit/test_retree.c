@@ -311,9 +311,9 @@ static void check_grown(struct run *all, struct run *one, const struct weighting
 static void check_trees(sample_value value, sample_mark out, const struct hierarchy_settings *settings,
                         bool ties)
 {
-    static const struct weighting weightings[] = {
-        {WEIGHTING_REPLICATE, 7, 0},   {WEIGHTING_REPLICATE, 7, 5},  {WEIGHTING_FIRST_HALF, 7, 3},
-        {WEIGHTING_SECOND_HALF, 7, 3}, {WEIGHTING_REPLICATE, 8, 50}, {WEIGHTING_ONE, 7, 0}};
+    static const struct weighting weightings[] = {{WEIGHTING_REPLICATE, 7, 0},  {WEIGHTING_REPLICATE, 7, 5},
+                                                  {WEIGHTING_FIRST_HALF, 7, 3}, {WEIGHTING_SECOND_HALF, 7, 3},
+                                                  {WEIGHTING_REPLICATE, 8, 50}, {WEIGHTING_ONE, 7, 0}};
     struct run all;
     struct run one;
     open_run(&all, &world, ROWS, value, out, settings);
@@ -508,6 +508,44 @@ static void a_half_is_a_file_of_its_own(void **state)
     check_half(fine_grid, 900, LINKAGE_COMPLETE);
 }
 
+/* ---- means ---- */
+
+static double unused(int64_t row, int64_t feature)
+{
+    (void)row;
+    (void)feature;
+    return 0.0;
+}
+
+/* Means that a coarse grid would move: trees use the sums, which are on it, and searches the means. The last
+ * leaf has nobody. */
+static void sums_are_on_the_grid_and_means_where_they_are(void **state)
+{
+    (void)state;
+    static const struct weighting equal = {WEIGHTING_ONE, 1, 0};
+    static const int64_t clusters[] = {2, 3};
+    double mean[] = {0, 1.4, 2.55, 1.99};
+    int32_t label[BLOCK_ROWS];
+    struct sample sample;
+    struct retree retree;
+    int32_t segment[8];
+    int64_t weight[4];
+    sample_open(&sample, &world, 3, 1, unused, NULL);
+    sample.preparation.feature[0].quantum = 1.0;
+    memset(label, -1, sizeof label);
+    for (int32_t i = 0; i < 3; i++)
+        label[i] = i;
+    struct hierarchy_result tree = {.leaves = 4, .features = 1, .leaf = label, .leaf_centroid = mean};
+    assert_ok(retree_open(&retree, &sample.customers, &sample.preparation, LINKAGE_WARD, &tree));
+    assert_ok(retree_grow(&retree, &equal, 2, clusters, segment, weight));
+    static const int32_t expected[] = {0, 0, 1, 1, 0, 1, 2, 2}; /* sums of 0, 1 and 3 */
+    static const int64_t weights[] = {1, 1, 1, 0};
+    assert_memory_equal(segment, expected, sizeof expected);
+    assert_memory_equal(weight, weights, sizeof weights);
+    retree_close(&retree);
+    sample_close(&sample);
+}
+
 /* ---- the rest ---- */
 
 /* One tree leaves nothing behind that changes the next, nor anything in the log. */
@@ -556,9 +594,9 @@ static void a_failure_is_everyones(void **state)
         setenv("LOHKO_VECTORS", "none", 1);
     assert_failure(retree_grow(&run.retree, &weighting, 1, clusters, segment, weight), EXIT_BAD_USAGE,
                    "LOHKO_VECTORS");
-    assert_failure(retree_open(&other, &run.sample.customers, &run.sample.preparation, LINKAGE_WARD,
-                               &run.result),
-                   EXIT_BAD_USAGE, "LOHKO_VECTORS");
+    assert_failure(
+        retree_open(&other, &run.sample.customers, &run.sample.preparation, LINKAGE_WARD, &run.result),
+        EXIT_BAD_USAGE, "LOHKO_VECTORS");
     unsetenv("LOHKO_VECTORS");
     retree_close(&other);
     assert_ok(retree_grow(&run.retree, &weighting, 1, clusters, segment, weight));
@@ -588,6 +626,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(nobody_and_few_are_drawn),
     cmocka_unit_test(all_weigh_one_and_nothing_changes),
     cmocka_unit_test(a_half_is_a_file_of_its_own),
+    cmocka_unit_test(sums_are_on_the_grid_and_means_where_they_are),
     cmocka_unit_test(trees_do_not_depend_on_those_before),
     cmocka_unit_test(a_failure_is_everyones),
     cmocka_unit_test(bytes_that_are_asked_for),

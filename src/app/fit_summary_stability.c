@@ -1,0 +1,94 @@
+/* What summary.json says of the numbers of segments that were tried, and of how far the segments can be
+ * trusted. */
+#include <math.h>
+
+#include <jansson.h>
+
+#include "app/fit.h"
+
+enum { TEXT_SIZE = 2048 };
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *numbers(const double *values, int64_t count)
+{
+    json_t *array = json_array();
+    for (int64_t i = 0; i < count; i++) {
+        if (json_array_append_new(array, number(values[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *try_of(const struct fit *fit, int64_t i)
+{
+    const struct selection_row *row = &fit->selection.row[i];
+    const char *verdict = stability_verdict(row->stability, false);
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "k", (json_int_t)row->k,
+                     "inertia", number(row->inertia), "silhouette", number(row->silhouette),
+                     "silhouette_sample", number(fit->tried[i].sample_silhouette), "calinski_harabasz",
+                     number(row->calinski_harabasz), "davies_bouldin", number(row->davies_bouldin), "gap",
+                     number(row->gap), "gap_error", number(row->gap_error), "prediction_strength",
+                     number(row->prediction_strength), "stability", number(row->stability), "verdict",
+                     verdict);
+}
+
+/* What each criterion would take: null where it was not measured, 0 where it finds no segments. */
+static json_t *picks(const struct selection *selection)
+{
+    static const char *const names[CRITERIA] = {"silhouette", "stability", "gap", "prediction_strength"};
+    json_t *object = json_object();
+    for (int c = 0; c < CRITERIA; c++) {
+        int64_t pick = selection->pick[c];
+        json_t *value = pick >= 0                ? json_integer(selection->row[pick].k)
+                        : pick == SELECTION_NONE ? json_integer(0)
+                                                 : json_null();
+        if (json_object_set_new(object, names[c], value) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+json_t *fit_summary_selection(const struct fit *fit)
+{
+    const struct selection *selection = &fit->selection;
+    enum criterion criterion = (enum criterion)fit->config.choose;
+    char reason[TEXT_SIZE];
+    char warnings[TEXT_SIZE];
+    json_t *array = json_array();
+    for (int64_t i = 0; i < fit->tries; i++) {
+        if (json_array_append_new(array, try_of(fit, i)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    bool is_range = fit->tries > 1;
+    selection_reason(selection, criterion, reason, sizeof reason);
+    selection_warnings(selection, warnings, sizeof warnings);
+    return json_pack(
+        "{s:I, s:s?, s:s?, s:s, s:b, s:o, s:o, s:o, s:o}", "chosen", (json_int_t)fit->segments->k,
+        "criterion", is_range ? selection_criterion_name(criterion) : NULL, "reason",
+        is_range ? reason : NULL, "warnings", warnings, "one_cloud", (int)selection->one_cloud,
+        "gap_of_one_segment", number(selection->gap_one), "gap_error_of_one_segment",
+        number(selection->gap_one_error), "picks", is_range ? picks(selection) : json_null(), "tried", array);
+}
+
+json_t *fit_summary_stability(const struct fit *fit)
+{
+    const struct fit_try *try = fit->chosen;
+    const struct stability *stability = &try->stability;
+    bool replicates = stability->replicates > 0;
+    return json_pack("{s:I, s:s?, s:o, s:o, s:o, s:o, s:o}", "replicates", (json_int_t)stability->replicates,
+                     "verdict", fit_verdict_of_all(fit), "mean_ari", number(stability->mean_ari), "ari",
+                     replicates ? numbers(stability->ari, stability->replicates) : json_null(),
+                     "prediction_strength", number(stability->mean_strength), "seed_ari",
+                     try->seed_ari ? numbers(try->seed_ari, try->kmeans.restarts) : json_null(), "silhouette",
+                     number(try->indices.silhouette));
+}

@@ -1,0 +1,56 @@
+#include "data/results_stability.h"
+
+#include "data/h5.h"
+#include "data/results_rows.h"
+
+struct membership {
+    const struct partition *partition;
+    const float *share;
+};
+
+static int64_t make_membership(void *context, int64_t first, int64_t count, void *const *memory)
+{
+    const struct membership *membership = context;
+    int64_t rows = results_rows_of(membership->partition, first, count);
+    float *out = memory[0];
+    for (int64_t i = 0; i < rows; i++)
+        out[i] = membership->share[first * BLOCK_ROWS + i];
+    return rows;
+}
+
+status_t results_write_membership(struct results_file *results, struct comm *comm,
+                                  const struct partition *partition, const float *share)
+{
+    const struct rows_dataset dataset = {"/stability/membership",
+                                         "share of replicates in which the customer stays; NaN: left out",
+                                         H5T_IEEE_F32LE,
+                                         H5T_NATIVE_FLOAT,
+                                         4,
+                                         0};
+    struct membership membership = {partition, share};
+    struct rows_job job = {.partition = partition,
+                           .dataset = &dataset,
+                           .datasets = 1,
+                           .rows = partition->row_count,
+                           .make = make_membership,
+                           .context = &membership};
+    return results_write_rows(results->file, comm, &job);
+}
+
+status_t results_write_figures(struct results_file *results, const struct results_figure *figures,
+                               int64_t count, const char *group, const struct results_attribute *attributes,
+                               int64_t attribute_count)
+{
+    status_t status = STATUS_OK;
+    for (int64_t i = 0; !status && i < count; i++)
+        status = results_write_figure(results->file, &figures[i]);
+    if (status || attribute_count == 0)
+        return status;
+    hid_t object = H5Gopen(results->file, group, H5P_DEFAULT);
+    if (object < 0)
+        return h5_failure(EXIT_IO_ERROR, "%s cannot be written", group);
+    status = results_write_attributes(object, attributes, attribute_count);
+    if (!h5_close(object))
+        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", group));
+    return status;
+}
