@@ -19,28 +19,31 @@ enum { GAP_CUSTOMERS = 65536, GAP_TREE_CUSTOMERS = 4096 };
 struct gap_settings {
     bool tree;                     /* cuts of a tree over every customer, not k-means */
     enum linkage linkage;          /* of the tree */
-    struct kmeans_settings kmeans; /* of k-means; its k is not looked at */
+    struct kmeans_settings kmeans; /* of k-means */
     int64_t references;            /* sets, at least 2 */
     uint64_t seed;
 };
 
 struct gap {
     /* Given: */
-    int64_t k;
+    int64_t k;      /* no more than a reference set has customers */
     double inertia; /* of the customers' own segments; a sum over all */
-    /* Found; gap = mean over the sets of log(inertia* / customers*) - log(inertia / customers); error = sd
-     * sqrt(1 + 1 / sets), sd the deviation of the logarithms with 1 / sets, as published. Where the inertia
-     * is 0 the gap is infinite and the error as it is. */
+    /* Found; gap = mean over the sets of log(inertia* / customers*) - log(inertia / customers), those with a
+     * star of a set; error = sd sqrt(1 + 1 / sets), sd the deviation of the first logarithm over the sets
+     * with 1 / sets, as published. Where the inertia is 0 the gap is infinite and the error as it is. Where a
+     * set's is 0 (as many segments as it has customers, or a box without extent) both are NaN. */
     double gap;
     double error;
 };
 
-/* Fills in `count` of them. *customers: how many a reference set has. The same on any number of ranks.
- * Collective. */
+/* Fills in `count` of them, by rising k. *reference_customers: how many a reference set has. The sets are the
+ * same for all k, and have segments of their own by the settings: k-means, or the cuts of one tree a set. The
+ * same on any number of ranks. Collective. */
 status_t gap_measure(const struct customers *customers, const struct gap_settings *settings, struct gap *gaps,
                      int64_t count, int64_t *reference_customers) __attribute__((warn_unused_result));
 
-/* Bytes that it takes on a rank. Local. */
+/* Bytes that it takes on a rank, but for what learning on a reference set takes (hierarchy_bytes with
+ * GAP_TREE_CUSTOMERS customers for a tree). Local. */
 double gap_bytes(int64_t customers, int64_t features, int ranks);
 
 #endif

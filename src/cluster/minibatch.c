@@ -116,14 +116,13 @@ static void learn_all(struct panel *panel)
         panel->model[m].learning = true;
 }
 
-/* Passes over the batch as it is, until no model moves much. */
-static status_t learn_batch(struct learning *learning)
+/* Passes of the learning models over the batch as it is, until none moves much. */
+static status_t learn_batch(struct learning *learning, int64_t most)
 {
     struct panel *panel = learning->panel;
     int64_t going = panel->count;
     status_t status = STATUS_OK;
-    learn_all(panel);
-    for (int64_t pass = 0; !status && going > 0 && pass < MINIBATCH_PASSES; pass++) {
+    for (int64_t pass = 0; !status && going > 0 && pass < most; pass++) {
         status = panel_pass(panel);
         if (status)
             break;
@@ -166,10 +165,10 @@ static bool is_end(const struct learning *learning, int64_t end)
     return all || (end == MINIBATCH_WORTH ? is_worth_no_more(learning) : plan->taken >= end);
 }
 
-status_t minibatch_learn(struct panel *panel, int64_t *passes)
+status_t minibatch_learn(struct panel *panel, int64_t most, int64_t *passes)
 {
     struct learning learning = {.panel = panel};
-    status_t status = learn_batch(&learning);
+    status_t status = learn_batch(&learning, most);
     *passes += learning.passes;
     return status;
 }
@@ -181,7 +180,8 @@ status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, int64_t
     status_t status = STATUS_OK;
     bool enough = plan->taken >= longest(plan);
     while (!status && !enough) {
-        status = learn_batch(&learning);
+        learn_all(panel);
+        status = learn_batch(&learning, MINIBATCH_PASSES);
         enough = is_end(&learning, end);
         if (!status && !enough)
             add_next(&learning);

@@ -46,8 +46,10 @@ int64_t minibatch_next(struct minibatch_plan *plan);
 /* Whether one more batch would take all blocks. Local. */
 bool minibatch_is_last(const struct minibatch_plan *plan);
 
-/* Passes over the panel's members as they are, until no model moves much. Collective. */
-status_t minibatch_learn(struct panel *panel, int64_t *passes) __attribute__((warn_unused_result));
+/* Passes of the learning models over the panel's members as they are, until none of them moves much, at most
+ * so many. *passes counts them. Collective. */
+status_t minibatch_learn(struct panel *panel, int64_t most, int64_t *passes)
+    __attribute__((warn_unused_result));
 
 /* When larger batches end. */
 enum {

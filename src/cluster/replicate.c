@@ -1,5 +1,6 @@
 #include "cluster/replicate.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 #include "cluster/panel.h"
 #include "cluster/seed.h"
 #include "core/memory.h"
+
+/* Over the first mini-batch, before the worse half of the starts is given up. */
+enum { ROUND_PASSES = 12 };
 
 /* Replicates that learn side by side. */
 struct batch_of {
@@ -49,24 +53,37 @@ static double *centroids_of(const struct batch_of *some, int64_t i)
     return some->replicates->centroid + (some->first + i) * size;
 }
 
-/* The best of each replicate's starts, after the first mini-batch. */
-static void choose_starts(const struct batch_of *some, const struct panel *panel)
+/* Gives up the worse half of each replicate's starts; `alive`: of each model; `fit`: restarts. */
+static void drop_half(const struct batch_of *some, struct panel *panel, bool *alive, __float128 *fit)
 {
     int64_t restarts = some->settings->restarts;
-    int64_t features = some->customers->features;
-    size_t size = (size_t)(some->replicates->k * features) * sizeof(double);
     for (int64_t i = 0; i < some->count; i++) {
-        const struct model *best = &panel->model[i * restarts];
-        __float128 most = fit_of(best, features);
-        for (int64_t r = 1; r < restarts; r++) {
-            const struct model *model = &panel->model[i * restarts + r];
-            __float128 fit = fit_of(model, features);
-            if (fit > most) {
-                most = fit;
-                best = model;
-            }
+        bool *is_alive = alive + i * restarts;
+        int64_t left = 0;
+        for (int64_t r = 0; r < restarts; r++) {
+            left += is_alive[r];
+            if (is_alive[r])
+                fit[r] = fit_of(&panel->model[i * restarts + r], some->customers->features);
         }
-        memcpy(centroids_of(some, i), best->centroid, size);
+        for (int64_t drop = left / 2; drop > 0; drop--) {
+            int64_t worst = -1;
+            for (int64_t r = 0; r < restarts; r++) {
+                if (is_alive[r] && (worst < 0 || fit[r] <= fit[worst]))
+                    worst = r;
+            }
+            is_alive[worst] = false;
+        }
+    }
+}
+
+/* The one start that each replicate has left. */
+static void take_starts(const struct batch_of *some, const struct panel *panel, const bool *alive)
+{
+    int64_t restarts = some->settings->restarts;
+    size_t size = (size_t)(some->replicates->k * some->customers->features) * sizeof(double);
+    for (int64_t m = 0; m < panel->count; m++) {
+        if (alive[m])
+            memcpy(centroids_of(some, m / restarts), panel->model[m].centroid, size);
     }
 }
 
@@ -76,12 +93,37 @@ static void count_work(struct replicates *replicates, const struct panel *panel)
     replicates->assigned += panel->assigned;
 }
 
+/* Rounds over the first mini-batch until each replicate has one start left. */
+static status_t run_off(struct batch_of *some, struct panel *panel)
+{
+    bool *alive = NULL;
+    __float128 *fit = NULL;
+    status_t status = memory_new(&alive, panel->count, sizeof *alive, "starts");
+    if (!status)
+        status = memory_new(&fit, some->settings->restarts, sizeof *fit, "starts");
+    status = comm_agree(some->customers->comm, status);
+    for (int64_t m = 0; !status && m < panel->count; m++)
+        alive[m] = true;
+    for (int64_t left = some->settings->restarts; !status && left > 1; left -= left / 2) {
+        for (int64_t m = 0; m < panel->count; m++)
+            panel->model[m].learning = alive[m];
+        status = minibatch_learn(panel, ROUND_PASSES, &some->replicates->passes[0]);
+        if (!status)
+            drop_half(some, panel, alive, fit);
+    }
+    if (!status)
+        take_starts(some, panel, alive);
+    free(alive);
+    free(fit);
+    return status;
+}
+
 static status_t learn_starts(struct batch_of *some)
 {
     int64_t restarts = some->settings->restarts;
-    int64_t k = some->replicates->k;
     struct panel panel = {0};
-    status_t status = panel_open_alike(&panel, some->customers, some->preparation, some->count * restarts, k);
+    status_t status = panel_open_alike(&panel, some->customers, some->preparation, some->count * restarts,
+                                       some->replicates->k);
     if (!status)
         weigh(some, &panel, restarts);
     /* draws that the result's own restarts did not make */
@@ -89,10 +131,8 @@ static status_t learn_starts(struct batch_of *some)
         status = seeds_choose(some->seeds, &panel, 0, panel.count, (some->first + 1) * restarts);
     if (!status) {
         panel_add(&panel, some->plan.chosen, minibatch_next(&some->plan));
-        status = minibatch_learn(&panel, &some->replicates->passes[0]);
+        status = run_off(some, &panel);
     }
-    if (!status)
-        choose_starts(some, &panel);
     count_work(some->replicates, &panel);
     panel_close(&panel);
     return status;

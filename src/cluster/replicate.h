@@ -1,7 +1,8 @@
 /* K-means once more, many times, with other weights of the customers: bootstrap replicates, and halves.
- * Learned by the rules of kmeans.h: each draws as many starts from the same candidates; the start that fits
- * its customers best after the first mini-batch goes on through all batches and is polished on everybody.
- * Only the swap search is left out. */
+ *
+ * Learned by the rules of kmeans.h: each draws as many starts from the same candidates, learns on the same
+ * mini-batches and is polished on everybody. But it is the first mini-batch that decides between the starts:
+ * every few passes over it the worse half of them is given up. And the swap search is left out. */
 #ifndef LOHKO_CLUSTER_REPLICATE_H
 #define LOHKO_CLUSTER_REPLICATE_H
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/nearest_points.h"
 #include "cluster/neighbours.h"
 #include "cluster/places.h"
 #include "core/memory.h"
@@ -91,13 +92,11 @@ void retree_close(struct retree *retree)
 struct growth {
     const struct retree *retree;
     struct comm *comm;
-    struct log quiet;    /* the caller shows how far it is, not the linkage */
-    int64_t points;      /* places that weigh something, in the order of the lowest leaves that do */
-    int32_t *place;      /* points: the place of each */
-    int32_t *point;      /* places: the point there; of those that weigh nothing, in the end the nearest */
-    int64_t idle;        /* places that weigh nothing */
-    int32_t *idle_place; /* idle: those places, near ones together */
-    int32_t *hint;       /* idle: a point that may be near each */
+    struct log quiet; /* the caller shows how far it is, not the linkage */
+    int64_t points;   /* places that weigh something, in the order of the lowest leaves that do */
+    int32_t *place;   /* points: the place of each */
+    int32_t *point;   /* places: the point there; of those that weigh nothing, in the end the nearest */
+    struct idle idle; /* places that weigh nothing, near ones together */
 };
 
 static int64_t place_of(const struct retree *retree, int64_t leaf)
@@ -150,8 +149,8 @@ static void number_points(struct growth *growth, const int64_t *weight)
             last = growth->point[place];
             continue;
         }
-        growth->hint[growth->idle] = last;
-        growth->idle_place[growth->idle++] = place;
+        growth->idle.hint[growth->idle.count] = last;
+        growth->idle.place[growth->idle.count++] = place;
     }
 }
 
@@ -162,9 +161,9 @@ static status_t begin_growth(struct growth *growth, const int64_t *weight)
     if (!status)
         status = memory_new(&growth->point, places, sizeof *growth->point, "the points of a tree");
     if (!status)
-        status = memory_new(&growth->idle_place, places, sizeof *growth->idle_place, "the points of a tree");
+        status = memory_new(&growth->idle.place, places, sizeof *growth->idle.place, "the points of a tree");
     if (!status)
-        status = memory_new(&growth->hint, places, sizeof *growth->hint, "the points of a tree");
+        status = memory_new(&growth->idle.hint, places, sizeof *growth->idle.hint, "the points of a tree");
     status = comm_agree(growth->comm, status);
     if (!status)
         number_points(growth, weight);
@@ -175,8 +174,8 @@ static void end_growth(struct growth *growth)
 {
     free(growth->place);
     free(growth->point);
-    free(growth->idle_place);
-    free(growth->hint);
+    free(growth->idle.place);
+    free(growth->idle.hint);
 }
 
 /* Sizes from the weights of leaves, and sums: rounded to the grid on which they stay exact. */
@@ -239,103 +238,20 @@ static status_t open_points(struct growth *growth, const int64_t *weight, struct
 
 /* ---- what weighs nothing ---- */
 
-/* The nearest points of the idle places [begin, end) by the tree of boxes: for places that are customers. */
-static status_t locate_customers(const struct growth *growth, struct neighbours *all, int64_t begin,
-                                 int64_t end, int32_t *nearest)
-{
-    int64_t d = all->features;
-    float *tile = NULL;
-    int32_t *slot = NULL; /* points: of each */
-    double square[KERNEL_LANES];
-    int32_t hint[KERNEL_LANES] = {0};
-    int32_t found[KERNEL_LANES];
-    status_t status = memory_new(&tile, d * KERNEL_LANES, sizeof *tile, "a tile");
-    if (!status)
-        status = memory_new(&slot, all->slots, sizeof *slot, "the points of a tree");
-    for (int64_t s = 0; !status && s < all->slots; s++)
-        slot[all->cluster[s].first] = (int32_t)s;
-    for (int64_t i = begin; !status && i < end; i += KERNEL_LANES) {
-        int count = end - i < KERNEL_LANES ? (int)(end - i) : KERNEL_LANES;
-        for (int lane = 0; lane < count; lane++) {
-            const float *value = growth->retree->value + growth->idle_place[i + lane] * d;
-            for (int64_t f = 0; f < d; f++)
-                tile[f * KERNEL_LANES + lane] = value[f];
-            hint[lane] = slot[growth->hint[i + lane]];
-        }
-        neighbours_locate(all, tile, count, hint, found, square);
-        for (int lane = 0; lane < count; lane++)
-            nearest[i - begin + lane] = all->cluster[found[lane]].first;
-    }
-    free(tile);
-    free(slot);
-    return status;
-}
-
-/* The same for means, which floats do not hold: few of them weigh nothing, so all points are looked at. */
-static status_t locate_means(const struct growth *growth, struct neighbours *all, int64_t begin, int64_t end,
-                             int32_t *nearest)
-{
-    double *mean = NULL;
-    status_t status = memory_new(&mean, all->width, sizeof *mean, "a micro-cluster");
-    for (int64_t i = begin; !status && i < end; i++) {
-        double least = (double)INFINITY;
-        nearest[i - begin] = INT32_MAX;
-        for (int64_t f = 0; f < all->features; f++)
-            mean[f] = position(growth->retree, growth->idle_place[i], f);
-        for (int64_t s = 0; s < all->slots; s++) {
-            double square = neighbours_distance(all, s, mean);
-            int32_t point = all->cluster[s].first;
-            if (square > least || (square == least && point > nearest[i - begin]))
-                continue;
-            least = square;
-            nearest[i - begin] = point;
-        }
-    }
-    free(mean);
-    return status;
-}
-
-/* This rank's share of the idle places. */
-static status_t locate_share(const struct growth *growth, struct neighbours *all, int32_t **nearest,
-                             int64_t *count)
-{
-    int64_t begin = growth->idle * growth->comm->rank / growth->comm->size;
-    int64_t end = growth->idle * (growth->comm->rank + 1) / growth->comm->size;
-    *count = end - begin;
-    status_t status = memory_new(nearest, *count, sizeof **nearest, "the nearest points");
-    if (status)
-        return status;
-    return growth->retree->value ? locate_customers(growth, all, begin, end, *nearest)
-                                 : locate_means(growth, all, begin, end, *nearest);
-}
-
 /* Every idle place gets the nearest point. */
 static status_t locate_idle(struct growth *growth)
 {
     struct node node;
     struct points points;
-    struct neighbours all = {.comm = NULL};
-    int32_t *mine = NULL;
-    int32_t *everyones = NULL;
-    int64_t count = 0;
-    int64_t bytes = 0;
+    int32_t *nearest = NULL;
     status_t status = node_open(&node, growth->comm, 0);
     if (!status)
         status = open_points(growth, NULL, &node, &points);
     if (!status)
-        status = neighbours_open(&all, &points, false, false);
-    if (!status)
-        status = comm_agree(growth->comm, neighbours_boxes(&all));
-    if (!status)
-        status = comm_agree(growth->comm, locate_share(growth, &all, &mine, &count));
-    if (!status)
-        status =
-            comm_gather_all(growth->comm, mine, count * (int64_t)sizeof *mine, (void **)&everyones, &bytes);
-    for (int64_t i = 0; !status && i < growth->idle; i++)
-        growth->point[growth->idle_place[i]] = everyones[i];
-    free(mine);
-    free(everyones);
-    neighbours_close(&all);
+        status = nearest_points(&points, &growth->idle, &nearest);
+    for (int64_t i = 0; !status && i < growth->idle.count; i++)
+        growth->point[growth->idle.place[i]] = nearest[i];
+    free(nearest);
     node_close(&node);
     return status;
 }
@@ -389,7 +305,7 @@ static status_t grow(struct growth *growth, const int64_t *weight, int64_t cuts,
     int32_t *cut = NULL;
     status_t status =
         comm_agree(growth->comm, memory_new(&cut, cuts * growth->points, sizeof *cut, "cuts of a tree"));
-    if (!status && growth->idle > 0)
+    if (!status && growth->idle.count > 0)
         status = locate_idle(growth);
     if (!status && growth->points > 1)
         status = link_and_cut(growth, weight, cuts, clusters, cut);
@@ -404,7 +320,9 @@ static status_t grow(struct growth *growth, const int64_t *weight, int64_t cuts,
 status_t retree_grow(struct retree *retree, const struct weighting *weighting, int64_t cuts,
                      const int64_t *clusters, int32_t *segment, int64_t *weight)
 {
-    struct growth growth = {.retree = retree, .comm = retree->customers->comm};
+    struct growth growth = {.retree = retree,
+                            .comm = retree->customers->comm,
+                            .idle = {.value = retree->value, .mean = retree->tree->leaf_centroid}};
     memset(segment, 0, (size_t)(cuts * retree->tree->leaves) * sizeof *segment);
     status_t status = weigh_leaves(retree, weighting, weight);
     if (!status)

@@ -20,8 +20,8 @@ struct retree {
     const struct customers *customers;
     const struct preparation *preparation;
     enum linkage linkage;
-    const struct hierarchy_result
-        *tree; /* its leaves, leaf, and where they are not customers leaf_centroid */
+    /* its leaves, leaf, and where they are not customers leaf_centroid: */
+    const struct hierarchy_result *tree;
     struct node node;
     int64_t places; /* different ones: points of a tree in which all weigh something */
     /* Where every customer is a leaf, shared by the node; else NULL, and each leaf is a place: */

@@ -1,0 +1,177 @@
+#include "assess/gap.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "assess/box.h"
+#include "assess/reference.h"
+#include "cluster/hierarchy.h"
+#include "core/memory.h"
+
+struct measuring {
+    const struct gap_settings *settings;
+    struct gap *gaps;
+    int64_t count;
+    struct box box;
+    struct reference set;
+    double *logarithm; /* references x count: of a set's inertia a customer */
+};
+
+/* ---- inertia of the segments of a reference set ---- */
+
+/* Of the cut of a tree: cluster[leaf[i]] is the segment of this rank's i-th customer. NULL: all are in one.
+ */
+static status_t measure_cut(const struct reference *set, const int32_t *leaf, const int32_t *cluster,
+                            int64_t k, double *inertia)
+{
+    const struct partition *part = &set->customers.partition;
+    struct segmentation segments = {.k = k};
+    int32_t *number = NULL;
+    status_t status =
+        memory_new(&segments.label, part->block_count * BLOCK_ROWS, sizeof *segments.label, "labels");
+    if (!status)
+        status = memory_new(&number, k, sizeof *number, "segment numbers");
+    status = comm_agree(set->customers.comm, status);
+    if (!status) {
+        for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++)
+            segments.label[i] = i >= part->row_count ? -1 : cluster ? cluster[leaf[i]] : 0;
+        status = segments_from_labels(&set->customers, &set->preparation, &segments, number);
+    }
+    *inertia = segments.inertia;
+    free(number);
+    segments_free(&segments);
+    return status;
+}
+
+/* Those of more than one segment, which come after the others. */
+static status_t learn_segments(const struct measuring *measuring, int64_t first, double *inertia)
+{
+    const struct reference *set = &measuring->set;
+    int64_t count = measuring->count - first;
+    int64_t *k = NULL;
+    struct kmeans_result *result = NULL;
+    status_t status = memory_new(&k, count, sizeof *k, "numbers of segments");
+    if (!status)
+        status = memory_new(&result, count, sizeof *result, "segments of a reference set");
+    status = comm_agree(set->customers.comm, status);
+    for (int64_t i = 0; !status && i < count; i++)
+        k[i] = measuring->gaps[first + i].k;
+    if (!status)
+        status =
+            kmeans_run(&set->customers, &set->preparation, &measuring->settings->kmeans, k, count, result);
+    for (int64_t i = 0; result && i < count; i++) {
+        inertia[first + i] = result[i].segments.inertia;
+        kmeans_free(&result[i]);
+    }
+    free(k);
+    free(result);
+    return status;
+}
+
+/* All numbers of segments side by side; one segment needs no learning. */
+static status_t measure_kmeans(const struct measuring *measuring, double *inertia)
+{
+    status_t status = STATUS_OK;
+    int64_t g = 0;
+    for (; !status && g < measuring->count && measuring->gaps[g].k == 1; g++)
+        status = measure_cut(&measuring->set, NULL, NULL, 1, &inertia[g]);
+    return status ? status : learn_segments(measuring, g, inertia);
+}
+
+/* All cuts from one tree. */
+static status_t measure_tree(const struct measuring *measuring, double *inertia)
+{
+    const struct reference *set = &measuring->set;
+    struct comm *comm = set->customers.comm;
+    struct hierarchy_settings settings = {.linkage = measuring->settings->linkage, .every_customer = true};
+    struct hierarchy_result result = {.leaves = 0};
+    int32_t *cluster = NULL;
+    status_t status = hierarchy_run(&set->customers, &set->preparation, &settings, &result);
+    if (!status)
+        status = comm_agree(comm, memory_new(&cluster, result.leaves, sizeof *cluster, "a cut"));
+    for (int64_t g = 0; !status && g < measuring->count; g++) {
+        int64_t k = measuring->gaps[g].k;
+        status = hierarchy_cut(comm, &result, k, cluster);
+        if (!status)
+            status = measure_cut(set, result.leaf, cluster, k, &inertia[g]);
+    }
+    free(cluster);
+    hierarchy_free(&result);
+    return status;
+}
+
+/* ---- sets ---- */
+
+/* -INFINITY where the inertia is 0. */
+static double log_per_customer(double inertia, int64_t customers)
+{
+    return log(inertia / (double)customers);
+}
+
+static status_t measure_sets(struct measuring *measuring, struct log *log)
+{
+    const struct gap_settings *settings = measuring->settings;
+    status_t status = STATUS_OK;
+    for (int64_t r = 0; !status && r < settings->references; r++) {
+        double *of_set = measuring->logarithm + r * measuring->count;
+        reference_draw(&measuring->set, settings->seed, r);
+        status = settings->tree ? measure_tree(measuring, of_set) : measure_kmeans(measuring, of_set);
+        for (int64_t g = 0; g < measuring->count; g++)
+            of_set[g] = log_per_customer(of_set[g], measuring->set.customers.used);
+        log_show_progress(log,
+                          &(struct log_progress){.step_name = "reference set",
+                                                 .step = r + 1,
+                                                 .steps = settings->references,
+                                                 .fraction = (double)(r + 1) / (double)settings->references});
+    }
+    return status;
+}
+
+/* Mean and deviation of the logarithms over the sets. */
+static void take_gap(const struct measuring *measuring, int64_t g, int64_t customers)
+{
+    struct gap *gap = &measuring->gaps[g];
+    const double *logarithm = measuring->logarithm + g;
+    double sets = (double)measuring->settings->references;
+    double mean = 0.0;
+    double squares = 0.0;
+    for (int64_t r = 0; r < measuring->settings->references; r++)
+        mean += logarithm[r * measuring->count] / sets;
+    for (int64_t r = 0; r < measuring->settings->references; r++) {
+        double apart = logarithm[r * measuring->count] - mean;
+        squares += apart * apart;
+    }
+    bool comparable = isfinite(mean);
+    gap->gap = comparable ? mean - log_per_customer(gap->inertia, customers) : (double)NAN;
+    gap->error = comparable ? sqrt(squares / sets) * sqrt(1 + 1 / sets) : (double)NAN;
+}
+
+status_t gap_measure(const struct customers *customers, const struct gap_settings *settings, struct gap *gaps,
+                     int64_t count, int64_t *reference_customers)
+{
+    struct measuring measuring = {.settings = settings, .gaps = gaps, .count = count};
+    int64_t most = settings->tree ? GAP_TREE_CUSTOMERS : GAP_CUSTOMERS;
+    *reference_customers = customers->used < most ? customers->used : most;
+    status_t status =
+        comm_agree(customers->comm, memory_new(&measuring.logarithm, settings->references * count,
+                                               sizeof *measuring.logarithm, "gaps"));
+    if (!status)
+        status = box_measure(customers, &measuring.box);
+    if (!status)
+        status = reference_open(&measuring.set, customers, &measuring.box, *reference_customers);
+    if (!status)
+        status = measure_sets(&measuring, customers->log);
+    for (int64_t g = 0; !status && g < count; g++)
+        take_gap(&measuring, g, customers->used);
+    reference_close(&measuring.set);
+    box_free(&measuring.box);
+    free(measuring.logarithm);
+    return status;
+}
+
+double gap_bytes(int64_t customers, int64_t features, int ranks)
+{
+    int64_t rows = customers < GAP_CUSTOMERS ? customers : GAP_CUSTOMERS;
+    double labels = (double)partition_of(rows, 0, ranks).block_count * BLOCK_ROWS * sizeof(int32_t);
+    return box_bytes(features) + reference_bytes(rows, features, ranks) + 2 * labels;
+}
