@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "app/options.h"
-#include "assess/selection.h"
+#include "assess/criterion.h"
 #include "cluster/linkage.h"
 #include "core/status.h"
 #include "data/settings.h"
@@ -30,7 +30,7 @@ struct config {
     struct name_map weight;    /* values > 0 */
     int64_t k_low;
     int64_t k_high; /* == k_low unless a range was given */
-    int choose;     /* enum criterion (assess/selection.h) */
+    int choose;     /* enum criterion (assess/criterion.h) */
     int method;     /* enum method */
     int64_t batch;
     int64_t restarts;

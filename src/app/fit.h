@@ -28,7 +28,7 @@
 
 /* Splits of the customers into halves, for prediction strength; reference sets for the gap statistic;
  * customers in the sample for the silhouette by plain distances. */
-enum { FIT_SPLITS = 5, FIT_REFERENCES = 20, FIT_SAMPLE = 4096 };
+enum { FIT_SPLITS = 5, FIT_REFERENCES = 20, FIT_EVEN = 10, FIT_SAMPLE = 4096 };
 
 /* A cut of the tree of customers, alike on every rank. */
 struct fit_cut {

@@ -270,7 +270,7 @@ static status_t judge_all_kmeans(struct fit *fit)
 
 /* ---- gaps ---- */
 
-static status_t measure_gaps(struct fit *fit)
+static struct gap_settings gap_settings(const struct fit *fit)
 {
     struct gap_settings settings = {.tree = fit->config.method == METHOD_HIERARCHY,
                                     .linkage = (enum linkage)fit->config.linkage,
@@ -278,6 +278,12 @@ static status_t measure_gaps(struct fit *fit)
                                     .references = FIT_REFERENCES,
                                     .seed = (uint64_t)fit->config.seed};
     settings.kmeans.no_swaps = true;
+    return settings;
+}
+
+static status_t measure_gaps(struct fit *fit)
+{
+    struct gap_settings settings = gap_settings(fit);
     log_phase_begin(&fit->log, "reference sets");
     status_t status = comm_agree(fit->comm, memory_new(&fit->gap, fit->tries + 1, sizeof *fit->gap, "gaps"));
     if (status)
@@ -287,6 +293,24 @@ static status_t measure_gaps(struct fit *fit)
         fit->gap[i + 1] =
             (struct gap){.k = fit->tried[i].segments.k, .inertia = fit->tried[i].indices.inertia};
     return gap_measure(&fit->customers, &settings, fit->gap, fit->tries + 1, &fit->reference_customers);
+}
+
+/* Whether the chosen segments are more than cuts through one cloud. */
+static status_t measure_structure(struct fit *fit)
+{
+    const struct fit_try *try = fit->chosen;
+    struct gap_settings settings = gap_settings(fit);
+    struct gap gap[2] = {{.k = 1, .inertia = try->segments.total_squares},
+                         {.k = try->segments.k, .inertia = try->indices.inertia}};
+    settings.references = FIT_EVEN;
+    settings.trim = SELECTION_TRIM;
+    if (try->segments.k == 1)
+        return STATUS_OK;
+    log_phase_begin(&fit->log, "structure");
+    status_t status = gap_measure(&fit->customers, &settings, gap, 2, &fit->reference_customers);
+    if (!status)
+        selection_weigh(&fit->selection, &gap[0], &gap[1]);
+    return status;
 }
 
 /* ---- the choice ---- */
@@ -385,6 +409,8 @@ status_t fit_judge(struct fit *fit)
         status = measure_gaps(fit);
     if (!status)
         status = choose(fit);
+    if (!status && judged)
+        status = measure_structure(fit);
     if (!status)
         status = take_customers(fit);
     return status;

@@ -49,9 +49,13 @@ static void print_large(int width, double value)
 
 static void print_try(const struct fit *fit, int64_t i)
 {
-    const struct selection_row *row = &fit->selection.row[i];
+    const struct selection *selection = &fit->selection;
+    const struct selection_row *row = &selection->row[i];
     double customers = (double)fit->survey.customers;
-    printf("%c%7" PRId64, i == fit->selection.chosen ? '>' : ' ', row->k);
+    /* of one cloud's other cuts nothing is said */
+    bool is_said = !selection->one_cloud || i == selection->chosen;
+    const char *verdict = is_said ? stability_verdict(row->stability, selection->one_cloud) : NULL;
+    printf("%c%7" PRId64, i == selection->chosen ? '>' : ' ', row->k);
     print_number(10, 4, row->inertia / customers);
     print_number(10, 3, row->silhouette);
     print_large(11, row->calinski_harabasz);
@@ -63,7 +67,7 @@ static void print_try(const struct fit *fit, int64_t i)
         printf(" %8s", "");
     print_number(10, 2, row->prediction_strength);
     print_number(10, 2, row->stability);
-    printf("  %s\n", isnan(row->stability) ? "" : stability_verdict(row->stability, false));
+    printf("%s%s\n", verdict ? "  " : "", verdict ? verdict : "");
 }
 
 void fit_print_tries(const struct fit *fit)

@@ -27,8 +27,11 @@ static json_t *numbers(const double *values, int64_t count)
 
 static json_t *try_of(const struct fit *fit, int64_t i)
 {
-    const struct selection_row *row = &fit->selection.row[i];
-    const char *verdict = stability_verdict(row->stability, false);
+    const struct selection *selection = &fit->selection;
+    const struct selection_row *row = &selection->row[i];
+    /* of one cloud's other cuts nothing is said */
+    bool is_said = !selection->one_cloud || i == selection->chosen;
+    const char *verdict = is_said ? stability_verdict(row->stability, selection->one_cloud) : NULL;
     return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "k", (json_int_t)row->k,
                      "inertia", number(row->inertia), "silhouette", number(row->silhouette),
                      "silhouette_sample", number(fit->tried[i].sample_silhouette), "calinski_harabasz",
@@ -72,12 +75,14 @@ json_t *fit_summary_selection(const struct fit *fit)
     bool is_range = fit->tries > 1;
     selection_reason(selection, criterion, reason, sizeof reason);
     selection_warnings(selection, warnings, sizeof warnings);
-    return json_pack(
-        "{s:I, s:s?, s:s?, s:s, s:b, s:o, s:o, s:o, s:o}", "chosen", (json_int_t)fit->segments->k,
-        "criterion", is_range ? selection_criterion_name(criterion) : NULL, "reason",
-        is_range ? reason : NULL, "warnings", warnings, "one_cloud", (int)selection->one_cloud,
-        "gap_of_one_segment", number(selection->gap_one), "gap_error_of_one_segment",
-        number(selection->gap_one_error), "picks", is_range ? picks(selection) : json_null(), "tried", array);
+    return json_pack("{s:I, s:s?, s:s?, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "chosen",
+                     (json_int_t)fit->segments->k, "criterion",
+                     is_range ? selection_criterion_name(criterion) : NULL, "reason",
+                     is_range ? reason : NULL, "warnings", warnings, "one_cloud", (int)selection->one_cloud,
+                     "gap_of_one_segment", number(selection->gap_one), "gap_error_of_one_segment",
+                     number(selection->gap_one_error), "structure", number(selection->structure),
+                     "structure_error", number(selection->structure_error), "picks",
+                     is_range ? picks(selection) : json_null(), "tried", array);
 }
 
 json_t *fit_summary_stability(const struct fit *fit)

@@ -86,6 +86,8 @@ static status_t write_selection(const struct fit *fit, struct results_file *resu
         {.name = "warnings", .text = warnings},
         {.name = "gap_of_one_segment", .real = selection->gap_one},
         {.name = "gap_error_of_one_segment", .real = selection->gap_one_error},
+        {.name = "structure", .real = selection->structure},
+        {.name = "structure_error", .real = selection->structure_error},
         {.name = "reference_sets", .whole = true, .integer = fit->gap ? FIT_REFERENCES : 0},
         {.name = "reference_customers", .whole = true, .integer = fit->reference_customers},
         {.name = "sample_customers", .whole = true, .integer = fit->sampled},

@@ -85,12 +85,6 @@ static int64_t best_of_none(const struct selection *selection, enum criterion cr
     return best;
 }
 
-static bool is_one_cloud(const struct selection *selection)
-{
-    const struct selection_row *row = &selection->row[selection->chosen];
-    return row->k > 1 && row->gap <= selection->gap_one + 2 * hypot(row->gap_error, selection->gap_one_error);
-}
-
 void selection_choose(struct selection *selection, enum criterion criterion)
 {
     selection->pick[CHOOSE_SILHOUETTE] = most_silhouette(selection);
@@ -101,7 +95,9 @@ void selection_choose(struct selection *selection, enum criterion criterion)
     selection->chosen = pick >= 0 ? pick : best_of_none(selection, criterion);
     if (selection->count == 1)
         selection->chosen = 0;
-    selection->one_cloud = is_one_cloud(selection);
+    selection->structure = (double)NAN;
+    selection->structure_error = (double)NAN;
+    selection->one_cloud = false;
     bool measured = false;
     bool stable = false;
     for (int64_t i = 0; i < selection->count; i++) {
@@ -110,6 +106,14 @@ void selection_choose(struct selection *selection, enum criterion criterion)
         stable = stable || row->stability >= STABILITY_PATTERN;
     }
     selection->unstable = measured && !stable;
+}
+
+void selection_weigh(struct selection *selection, const struct gap *one, const struct gap *chosen)
+{
+    selection->structure = chosen->gap - one->gap;
+    selection->structure_error = hypot(chosen->error, one->error);
+    selection->one_cloud =
+        chosen->k > 1 && selection->structure <= SELECTION_EVEN + 2 * selection->structure_error;
 }
 
 /* ---- words ---- */
@@ -181,12 +185,13 @@ void selection_reason(const struct selection *selection, enum criterion criterio
 static void warn_of_one_cloud(const struct selection *selection, char *text, size_t size)
 {
     const struct selection_row *row = &selection->row[selection->chosen];
-    append(text, size,
-           "There are no segments here, by the gap statistic: %" PRId64
-           " segments fit these customers no better than customers spread evenly without any (gap %.3f "
-           "against %.3f for one segment). They are parts of one cloud, even where its cuts come out "
-           "again.\n",
-           row->k, row->gap, selection->gap_one);
+    append(
+        text, size,
+        "There are no segments here: %" PRId64
+        " segments bring these customers no closer together than customers spread evenly, without any "
+        "segments "
+        "(structure %.3f, +-%.3f). They are parts of one cloud, even where the same cuts come out again.\n",
+        row->k, selection->structure, selection->structure_error);
 }
 
 static void warn_of_disagreement(const struct selection *selection, char *text, size_t size)

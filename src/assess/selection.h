@@ -6,18 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "assess/criterion.h"
+#include "assess/gap.h"
 #include "core/status.h"
-
-enum criterion {
-    CHOOSE_SILHOUETTE, /* the highest; the fewest segments on a tie */
-    CHOOSE_STABILITY,  /* the most segments whose mean ARI is within SELECTION_ALIKE of the highest */
-    CHOOSE_GAP,        /* the fewest segments with gap(k) >= gap(next k) - error(next k), as published */
-    CHOOSE_PREDICTION_STRENGTH /* the most segments with at least STABILITY_STRENGTH, as published */
-};
-enum { CRITERIA = 4 };
 
 /* Mean adjusted Rand indices that differ by no more are taken for equally stable. */
 #define SELECTION_ALIKE 0.02
+
+#define SELECTION_TRIM 0.02
+#define SELECTION_EVEN 0.02
 
 /* A number of segments; NaN for what was not measured. */
 struct selection_row {
@@ -41,17 +38,26 @@ struct selection {
     int64_t count;
     double gap_one; /* the gap of one segment, and its error; NaN where it was not measured */
     double gap_one_error;
-    /* Found: */
+    /* Found by selection_choose: */
     int64_t pick[CRITERIA];
     int64_t chosen; /* row */
-    bool one_cloud; /* the chosen segments are no farther apart than those of customers without any segments:
-                       their gap is not above that of one segment by twice the errors of both */
     bool unstable;  /* nothing that was tried has a stability of at least STABILITY_PATTERN */
+    /* Found by selection_weigh: how much more of the customers' squared distances the chosen segments take
+     * away than as many segments of customers that are spread evenly take of theirs: log(W1 / Wk) - log(W1* /
+     * Wk*), W the inertia of one and of k segments. Evenly over the middle of the box along the principal
+     * axes, without the SELECTION_TRIM farthest at either end: unlike the gap it does not grow with what lies
+     * far outside, nor with the number of customers. NaN where it was not measured. */
+    double structure;
+    double structure_error;
+    bool one_cloud; /* structure is not above SELECTION_EVEN and twice its error */
 };
 
 /* Fills in what is found, from the rows and gap_one. With one row that is the one. Where the criterion picks
  * none or is unknown, the row that it likes best is chosen: the highest gap or strength, else the first. */
 void selection_choose(struct selection *selection, enum criterion criterion);
+
+/* With the gaps of one segment and of the chosen ones against sets over the middle of the box. */
+void selection_weigh(struct selection *selection, const struct gap *one, const struct gap *chosen);
 
 const char *selection_criterion_name(enum criterion criterion);
 

@@ -11,7 +11,7 @@
 #include "core/memory.h"
 
 /* Over the first mini-batch, before the worse half of the starts is given up. */
-enum { ROUND_PASSES = 12 };
+enum { ROUND_PASSES = 8 };
 
 /* Replicates that learn side by side. */
 struct batch_of {

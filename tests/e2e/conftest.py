@@ -57,8 +57,10 @@ def nested(dotted: dict) -> dict:
 
 
 def write_config(directory: Path, input_path, **dotted) -> Path:
-    """A config file in `directory`, results beside it; keys are written section__name."""
+    """A config file in `directory`, results beside it; keys are written section__name, ... leaves one out. Replicates,
+    of which there are 50 by default, are left to the tests that are about them, for the sake of time."""
     settings = {"input.path": str(input_path), "segments.k": 4, "output.directory": str(directory / "results")}
+    settings["stability.replicates"] = 0
     settings |= {key.replace("__", "."): value for key, value in dotted.items()}
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "config.yaml"

@@ -84,8 +84,9 @@ static void defaults_are_the_contract(void **state)
     assert_true(config.linkage == LINKAGE_WARD && config.leaves == LEAVES_AUTO && config.levels.count == 0);
     assert_true(config.seed == 1 && config.memory == MEMORY_AUTO && !config.resume);
     assert_true(!config.previous && config.preparation == PREPARATION_KEEP);
-    /* Off, as the parts that they belong to are not there yet. */
-    assert_true(config.replicates == 0 && config.checkpoint == 0);
+    assert_int_equal(config.replicates, 50);
+    /* Off, as the part that it belongs to is not there yet. */
+    assert_true(config.checkpoint == 0);
     config_free(&config);
 }
 
@@ -163,8 +164,10 @@ static void what_is_required_may_come_from_either_side(void **state)
     (void)state;
     struct config config;
     refuse_file("", "demo.yaml: input.path is required (the HDF5 file with the customers)");
-    refuse_file("input: {path: a}\nsegments: {k: null}\noutput: {directory: b}\n",
-                "demo.yaml: segments.k is required (the number of segments, or a range to choose from)");
+    refuse_file(
+        "input: {path: a}\nsegments: {k: null}\noutput: {directory: b}\n",
+        "demo.yaml: segments.k is required (the number of segments, or a range such as 2..12, of which "
+        "segments.choose takes one)");
     accept("# empty\n", ARGUMENTS("--input.path", "a b", "--segments.k=3", "--output.directory=o"), &config,
            NULL);
     assert_string_equal(config.input_path, "a b");
@@ -249,39 +252,67 @@ static void the_tree_of_customers(void **state)
         "such as [3, 12])");
 }
 
+static void ranges_and_replicates(void **state)
+{
+    (void)state;
+    struct config config;
+    accept(NEEDED "segments.choose: prediction_strength\nstability: {replicates: 0}\n",
+           ARGUMENTS("--segments.k=2..12"), &config, NULL);
+    assert_true(config.k_low == 2 && config.k_high == 12);
+    assert_true(config.choose == CHOOSE_PREDICTION_STRENGTH && config.replicates == 0);
+    config_free(&config);
+    accept(NEEDED "stability: {replicates: 0}\nsegments.choose: stability\n", NULL, &config, NULL);
+    assert_true(config.k_low == config.k_high && config.choose == CHOOSE_STABILITY);
+    config_free(&config);
+    accept(NEEDED "stability:\n  replicates: 0\n",
+           ARGUMENTS("--stability.replicates=7", "--segments.k=1..2", "--segments.choose=stability"), &config,
+           NULL);
+    assert_true(config.replicates == 7 && config.k_low == 1 && config.k_high == 2);
+    config_free(&config);
+    refuse(
+        NEEDED "stability:\n  replicates: 0\nsegments.choose: stability\n", ARGUMENTS("--segments.k=2..3"),
+        EXIT_BAD_CONFIG,
+        "demo.yaml:6: segments.choose: stability needs bootstrap replicates, but stability.replicates is 0");
+    refuse_file(NEEDED "stability: {replicates: -1}\n",
+                "demo.yaml:4: stability.replicates: \"-1\" is out of range "
+                "(expected: a whole number from 0 to 100000)");
+    refuse_argument("--segments.k=5..2",
+                    "--segments.k: \"5..2\" has the larger number first "
+                    "(expected: a whole number from 1 to 65536, or two as in 2..12)");
+    refuse_argument("--segments.choose=elbow",
+                    "--segments.choose: \"elbow\" is not one of the choices "
+                    "(expected: silhouette | stability | gap | prediction_strength)");
+}
+
 static void options_of_later_versions(void **state)
 {
     (void)state;
     struct config config;
-    accept(NEEDED
-           "stability: {replicates: 0}\n"
-           "run: {checkpoint: 0, resume: false}\nprevious: {results: none, preparation: refit}\n"
-           "segments.choose: gap\n",
+    accept(NEEDED "run: {checkpoint: 0, resume: false}\nprevious: {results: none, preparation: refit}\n",
            NULL, &config, NULL);
-    assert_int_equal(config.choose, CHOOSE_GAP);
     config_free(&config);
-    accept(NEEDED "stability: {replicates: 50}\n", ARGUMENTS("--run.checkpoint=3e2"), &config,
-           "stability.replicates: 50 has no effect in this version\n"
+    accept(NEEDED, ARGUMENTS("--run.checkpoint=3e2"), &config,
            "run.checkpoint: 300 has no effect in this version");
-    assert_true(config.replicates == 0 && config.checkpoint == 0);
+    assert_true(config.checkpoint == 0);
     config_free(&config);
     static const struct {
         const char *key, *value;
-    } later[] = {{"segments.k", "2..12"}, {"stability.replicates", "49"}, {"run.checkpoint", "60"},
-                 {"run.resume", "true"},  {"previous.results", "x.h5"},   {"previous.results", "\"none\""}};
+    } later[] = {{"run.checkpoint", "60"},
+                 {"run.resume", "true"},
+                 {"previous.results", "x.h5"},
+                 {"previous.results", "\"none\""}};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         char text[200];
         char message[200];
-        snprintf(text, sizeof text, "input: {path: a}\noutput: {directory: b}\n%s: %s\n%s", later[i].key,
-                 later[i].value, strcmp(later[i].key, "segments.k") == 0 ? "" : "segments: {k: 3}\n");
+        snprintf(text, sizeof text, "input: {path: a}\noutput: {directory: b}\n%s: %s\nsegments: {k: 3}\n",
+                 later[i].key, later[i].value);
         snprintf(message, sizeof message, "demo.yaml:3: %s: %s is not in this version yet", later[i].key,
                  later[i].value);
         refuse_file(text, message);
     }
     refuse_argument("--run.resume", "--run.resume: true is not in this version yet");
-    refuse_argument("--segments.k=2..3", "--segments.k: 2..3 is not in this version yet");
     /* What counts is the value in force. */
-    accept(NEEDED "stability: {replicates: 20}\n", ARGUMENTS("--stability.replicates=0"), &config, NULL);
+    accept(NEEDED "run: {checkpoint: 60}\n", ARGUMENTS("--run.checkpoint=0"), &config, NULL);
     config_free(&config);
 }
 
@@ -376,6 +407,7 @@ int main(void)
         cmocka_unit_test(the_command_line_overrules),
         cmocka_unit_test(options_agree_with_each_other),
         cmocka_unit_test(the_tree_of_customers),
+        cmocka_unit_test(ranges_and_replicates),
         cmocka_unit_test(options_of_later_versions),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(deep_nesting_and_size_are_bounded),

@@ -203,7 +203,7 @@ static void boxes_lie_along_the_principal_axes(void **state)
 static void a_box_of_many_features(void **state)
 {
     (void)state;
-    check_box(1100, 301, box_of_numbers, every_seventh);
+    check_box(1100, 261, box_of_numbers, every_seventh);
 }
 
 /* The three widths of the rectangle itself, and not of the box along the features, which is 14 wide. */
@@ -716,8 +716,8 @@ static void check_peak(sample_value value, int64_t features, const struct gap_se
 static void peaks_are_where_segments_are(void **state)
 {
     (void)state;
-    const struct gap_settings kmeans = by_kmeans(8);
-    const struct gap_settings tree = by_tree(LINKAGE_WARD, 8);
+    const struct gap_settings kmeans = by_kmeans(6);
+    const struct gap_settings tree = by_tree(LINKAGE_WARD, 6);
     check_peak(three_groups, 2, &kmeans, 3);
     check_peak(three_groups, 2, &tree, 3);
     check_peak(box_of_numbers, 2, &kmeans, 1);
