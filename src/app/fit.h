@@ -30,6 +30,9 @@
  * customers in the sample for the silhouette by plain distances. */
 enum { FIT_SPLITS = 5, FIT_REFERENCES = 20, FIT_EVEN = 10, FIT_SAMPLE = 4096 };
 
+/* Bytes of tables that one walk counts, at most, if a pair is no larger. */
+#define JUDGE_TABLE_BYTES 67108864.0
+
 /* A cut of the tree of customers, alike on every rank. */
 struct fit_cut {
     int64_t segments;

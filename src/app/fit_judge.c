@@ -9,9 +9,6 @@
 #include "cluster/replicate.h"
 #include "core/memory.h"
 
-/* Bytes of tables that one walk counts, at most, if a pair is no larger. */
-static const double TABLE_BYTES = 64 << 20;
-
 struct weighting fit_weighting(const struct fit *fit, int64_t w)
 {
     uint64_t seed = (uint64_t)fit->config.seed;
@@ -199,7 +196,7 @@ static status_t count_pairs(struct judging *judging)
 {
     const struct fit *fit = judging->fit;
     int64_t k = judging->try->segments.k;
-    double most = floor(TABLE_BYTES / tables_bytes(k, k) / 2) * 2;
+    double most = floor(JUDGE_TABLE_BYTES / tables_bytes(k, k) / 2) * 2;
     int64_t step = most > 2 ? (int64_t)fmin(most, (double)judging->pairs) : 2;
     int64_t replicates = fit->config.replicates;
     status_t status = STATUS_OK;
@@ -272,13 +269,11 @@ static status_t judge_all_kmeans(struct fit *fit)
 
 static struct gap_settings gap_settings(const struct fit *fit)
 {
-    struct gap_settings settings = {.tree = fit->config.method == METHOD_HIERARCHY,
-                                    .linkage = (enum linkage)fit->config.linkage,
-                                    .kmeans = fit_kmeans_settings(&fit->config),
-                                    .references = FIT_REFERENCES,
-                                    .seed = (uint64_t)fit->config.seed};
-    settings.kmeans.no_swaps = true;
-    return settings;
+    return (struct gap_settings){.tree = fit->config.method == METHOD_HIERARCHY,
+                                 .linkage = (enum linkage)fit->config.linkage,
+                                 .kmeans = fit_kmeans_settings(&fit->config),
+                                 .references = FIT_REFERENCES,
+                                 .seed = (uint64_t)fit->config.seed};
 }
 
 static status_t measure_gaps(struct fit *fit)

@@ -3,7 +3,9 @@
 #include <math.h>
 
 #include "app/fit.h"
+#include "assess/tables.h"
 #include "cluster/panel.h"
+#include "cluster/retree.h"
 #include "cluster/seed.h"
 #include "cluster/swap.h"
 #include "core/memory.h"
@@ -16,6 +18,7 @@ struct needs {
     double
         learning; /* k-means: what models remember of customers; the models of restarts, swaps and seeding */
     double tree;
+    double judging; /* labelings, tables, trees and models of replicates; reference sets; membership */
 };
 
 static double learning_bytes(const struct fit *fit, const struct partition *most)
@@ -43,6 +46,40 @@ static double tree_bytes(const struct fit *fit, const struct partition *most, in
            leaves * cuts * (double)sizeof(int32_t);
 }
 
+static bool is_judged(const struct config *config)
+{
+    return config->replicates > 0 || config->k_high > config->k_low;
+}
+
+/* Replicates by k-means: as many models side by side as learning has, their centroids, and tables. */
+static double replicate_bytes(const struct fit *fit, const struct partition *most)
+{
+    const struct config *config = &fit->config;
+    double k = (double)config->k_high;
+    double count = (double)config->replicates + 2 * FIT_SPLITS + (double)config->restarts;
+    double tries = (double)(config->k_high - config->k_low + 1);
+    double centroids = count * tries * k * (double)fit->table.features * 20.0;
+    return panel_track_bytes(most, fit->table.features) + KMEANS_MODEL_BYTES + centroids +
+           fmax(JUDGE_TABLE_BYTES, 2 * tables_bytes(config->k_high, config->k_high));
+}
+
+static double judging_bytes(const struct fit *fit, const struct partition *most, int64_t customers,
+                            int ranks_here)
+{
+    const struct config *config = &fit->config;
+    int64_t tries = config->k_high - config->k_low + 1;
+    double rows = (double)most->block_count * BLOCK_ROWS;
+    double sample = (double)FIT_SAMPLE * ((double)fit->table.features + 4.0 * (double)tries) * sizeof(double);
+    double bytes = rows * sizeof(float) + sample;
+    if (is_judged(config) && config->method == METHOD_KMEANS) {
+        bytes += replicate_bytes(fit, most);
+    } else if (is_judged(config)) {
+        struct hierarchy_settings settings = fit_hierarchy_settings(config, customers);
+        bytes += retree_bytes(&settings, customers, fit->table.features, tries, fit->comm->size, ranks_here);
+    }
+    return is_judged(config) ? bytes + gap_bytes(customers, fit->table.features, fit->comm->size) : bytes;
+}
+
 static struct needs list_needs(const struct fit *fit, int64_t customers, int ranks_here)
 {
     struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
@@ -53,7 +90,8 @@ static struct needs list_needs(const struct fit *fit, int64_t customers, int ran
     return (struct needs){.always =
                               customers_bytes(&most, fit->table.features) + labels + cells + walking + 96e6,
                           .learning = learning_bytes(fit, &most),
-                          .tree = tree_bytes(fit, &most, customers, ranks_here)};
+                          .tree = tree_bytes(fit, &most, customers, ranks_here),
+                          .judging = judging_bytes(fit, &most, customers, ranks_here)};
 }
 
 static status_t refuse(const struct fit *fit, const struct needs *needs, double needed, double budget,
@@ -67,6 +105,14 @@ static status_t refuse(const struct fit *fit, const struct needs *needs, double 
                           "not enough memory: each rank needs %.0f bytes (%.2f GiB) but may use %.0f (%.2f "
                           "GiB, %s); use more ranks on more nodes",
                           needed, needed / 0x1p30, budget, budget / 0x1p30, whose);
+    if (needs->always + needs->tree <= budget)
+        return status_new(
+            EXIT_NO_MEMORY,
+            "not enough memory: each rank needs %.0f bytes (%.2f GiB), %.0f of them for bootstrap "
+            "replicates of up to %" PRId64
+            " segments, but may use %.0f (%.2f GiB, %s); use more ranks on more nodes, or "
+            "stability.replicates: 0 and one number in segments.k",
+            needed, needed / 0x1p30, needs->judging, config->k_high, budget, budget / 0x1p30, whose);
     bool matrix = config->linkage == LINKAGE_AVERAGE || config->linkage == LINKAGE_COMPLETE;
     return status_new(EXIT_NO_MEMORY,
                       "not enough memory: each rank needs %.0f bytes (%.2f GiB), %.0f of them for %s (%s "
@@ -86,7 +132,7 @@ status_t fit_check_memory(struct fit *fit, int64_t customers)
     if (status)
         return status;
     struct needs needs = list_needs(fit, customers, ranks_here);
-    double needed = needs.always + fmax(needs.learning, needs.tree);
+    double needed = needs.always + fmax(needs.learning, needs.tree + needs.judging);
     int64_t machine = memory_available();
     double budget = fit->config.memory != MEMORY_AUTO ? (double)fit->config.memory
                     : machine < 0                     ? (double)INFINITY

@@ -20,6 +20,12 @@ struct box {
 status_t box_measure(const struct customers *customers, struct box *box) __attribute__((warn_unused_result));
 void box_free(struct box *box);
 
+/* Narrows the box along each axis to what lies between the quantiles `share` and 1 - share of the customers'
+ * coordinates: of all, or of those in blocks from all over the file. low and high may then have the same
+ * sign. The same on any number of ranks. Collective. */
+status_t box_trim(const struct customers *customers, double share, struct box *box)
+    __attribute__((warn_unused_result));
+
 /* Bytes that box_measure takes on a rank. Local. */
 double box_bytes(int64_t features);
 

@@ -6,6 +6,7 @@
 #include "assess/box.h"
 #include "assess/reference.h"
 #include "cluster/hierarchy.h"
+#include "cluster/replicate.h"
 #include "core/memory.h"
 
 struct measuring {
@@ -43,39 +44,31 @@ static status_t measure_cut(const struct reference *set, const int32_t *leaf, co
     return status;
 }
 
-/* Those of more than one segment, which come after the others. */
-static status_t learn_segments(const struct measuring *measuring, int64_t first, double *inertia)
+/* One model, the best of several starts. */
+static status_t learn_segments(const struct measuring *measuring, int64_t k, double *inertia)
 {
     const struct reference *set = &measuring->set;
-    int64_t count = measuring->count - first;
-    int64_t *k = NULL;
-    struct kmeans_result *result = NULL;
-    status_t status = memory_new(&k, count, sizeof *k, "numbers of segments");
-    if (!status)
-        status = memory_new(&result, count, sizeof *result, "segments of a reference set");
+    const struct weighting one = {.kind = WEIGHTING_ONE};
+    struct replicates model = {.k = k, .taken = INT64_MAX, .weighting = &one, .count = 1, .inertia = inertia};
+    status_t status = memory_new(&model.centroid, k * set->customers.features, sizeof *model.centroid,
+                                 "segments of a reference set");
     status = comm_agree(set->customers.comm, status);
-    for (int64_t i = 0; !status && i < count; i++)
-        k[i] = measuring->gaps[first + i].k;
     if (!status)
-        status =
-            kmeans_run(&set->customers, &set->preparation, &measuring->settings->kmeans, k, count, result);
-    for (int64_t i = 0; result && i < count; i++) {
-        inertia[first + i] = result[i].segments.inertia;
-        kmeans_free(&result[i]);
-    }
-    free(k);
-    free(result);
+        status = replicates_learn(&set->customers, &set->preparation, &measuring->settings->kmeans, &model);
+    free(model.centroid);
     return status;
 }
 
-/* All numbers of segments side by side; one segment needs no learning. */
+/* One segment needs no learning. */
 static status_t measure_kmeans(const struct measuring *measuring, double *inertia)
 {
     status_t status = STATUS_OK;
-    int64_t g = 0;
-    for (; !status && g < measuring->count && measuring->gaps[g].k == 1; g++)
-        status = measure_cut(&measuring->set, NULL, NULL, 1, &inertia[g]);
-    return status ? status : learn_segments(measuring, g, inertia);
+    for (int64_t g = 0; !status && g < measuring->count; g++) {
+        int64_t k = measuring->gaps[g].k;
+        status = k == 1 ? measure_cut(&measuring->set, NULL, NULL, 1, &inertia[g])
+                        : learn_segments(measuring, k, &inertia[g]);
+    }
+    return status;
 }
 
 /* All cuts from one tree. */
@@ -157,6 +150,8 @@ status_t gap_measure(const struct customers *customers, const struct gap_setting
                                                sizeof *measuring.logarithm, "gaps"));
     if (!status)
         status = box_measure(customers, &measuring.box);
+    if (!status && settings->trim > 0)
+        status = box_trim(customers, settings->trim, &measuring.box);
     if (!status)
         status = reference_open(&measuring.set, customers, &measuring.box, *reference_customers);
     if (!status)

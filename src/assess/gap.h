@@ -14,13 +14,15 @@
 
 /* Reference sets have as many customers as there are, but no more than these: inertia a customer hardly
  * depends on them. A tree's are fewer, for it is exact. */
-enum { GAP_CUSTOMERS = 65536, GAP_TREE_CUSTOMERS = 4096 };
+enum { GAP_CUSTOMERS = 32768, GAP_TREE_CUSTOMERS = 4096 };
 
 struct gap_settings {
     bool tree;                     /* cuts of a tree over every customer, not k-means */
     enum linkage linkage;          /* of the tree */
     struct kmeans_settings kmeans; /* of k-means */
     int64_t references;            /* sets, at least 2 */
+    double trim; /* sets fill the box between this quantile and its counterpart along each axis; 0: as
+                    published, all of the box */
     uint64_t seed;
 };
 

@@ -12,8 +12,6 @@
 #include "core/memory.h"
 
 enum { MOST_RENUMBERINGS = 8 };
-/* Bytes that the centroids and sums of models side by side may take. */
-static const double MODEL_BYTES = 64 << 20;
 
 /* A batch of more than all customers is all of them. */
 static int64_t at_most_all(const struct customers *customers, int64_t batch)
@@ -34,7 +32,7 @@ int64_t kmeans_side_by_side(const struct customers *customers, int64_t k, int64_
     double remembered = (double)track_block_bytes(k) * (double)all.blocks;
     double fit = panel_track_bytes(&all, customers->features) / fmax(remembered, 1.0);
     double own = (double)starts * (double)k * (double)customers->features * 6 * sizeof(double);
-    double side = fmin(fmin(fit, MODEL_BYTES / own), (double)wanted);
+    double side = fmin(fmin(fit, KMEANS_MODEL_BYTES / own), (double)wanted);
     return side > 1 ? (int64_t)side : 1;
 }
 
@@ -201,7 +199,7 @@ static status_t finish(struct group *group, int64_t i)
     int64_t best = first + result->best_restart;
     result->converged = lloyd_converged(&group->lloyd, best);
     log_phase_begin(panel->customers->log, "swaps");
-    if (!status && settings->polish && !settings->no_swaps && group->k[i] > 1)
+    if (!status && settings->polish && group->k[i] > 1)
         status = improve_best(group, best, result);
     log_phase_begin(panel->customers->log, "numbers");
     if (!status)

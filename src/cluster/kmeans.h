@@ -15,7 +15,6 @@ struct kmeans_settings {
     int64_t restarts;
     bool polish;
     double tolerance; /* on the squared centroid shift, relative to the mean feature variance */
-    bool no_swaps;    /* leave the search out that swap.h does */
     uint64_t seed;
 };
 
@@ -50,6 +49,9 @@ void kmeans_free(struct kmeans_result *result);
 
 /* Customers in the first mini-batch for k segments. Local. */
 int64_t kmeans_first_batch(const struct customers *customers, int64_t batch, int64_t k);
+
+/* Bytes that the centroids and sums of models side by side may take. */
+#define KMEANS_MODEL_BYTES 67108864.0
 
 /* How many of `wanted` models of k segments, each the best of `starts`, are best learned side by side: those
  * that can all remember their customers; at least one. Local. */

@@ -158,11 +158,14 @@ static status_t go_on(struct batch_of *some, int64_t first_blocks)
             minibatch_run(&panel, &some->plan, settings->polish ? MINIBATCH_TO_ALL : some->replicates->taken,
                           &some->replicates->passes[1], NULL);
     }
-    if (!status && settings->polish)
+    if (!status && (settings->polish || some->replicates->inertia))
         status = lloyd_run(&lloyd);
     some->replicates->passes[2] += lloyd.passes;
-    for (int64_t i = 0; !status && i < some->count; i++)
+    for (int64_t i = 0; !status && i < some->count; i++) {
         memcpy(centroids_of(some, i), panel.model[i].centroid, size);
+        if (some->replicates->inertia)
+            some->replicates->inertia[some->first + i] = panel.model[i].inertia;
+    }
     count_work(some->replicates, &panel);
     lloyd_close(&lloyd);
     panel_close(&panel);

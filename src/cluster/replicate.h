@@ -19,7 +19,8 @@ struct replicates {
     int64_t taken;                     /* kmeans_result's */
     const struct weighting *weighting; /* count */
     int64_t count;
-    double *centroid; /* count x k x features: found; room is the caller's */
+    double *centroid; /* count x k x features: found; room is the caller's, as for the next */
+    double *inertia;  /* count: found where weights are WEIGHTING_ONE; NULL: not asked for */
     int64_t done;     /* learned so far */
     /* What it cost: passes over the first mini-batch, over larger ones, over all customers; and on this rank:
      */

@@ -364,7 +364,7 @@ static void sets_are_uniform_and_independent(void **state)
 static struct gap_settings by_kmeans(int64_t references)
 {
     const struct kmeans_settings kmeans = {
-        .batch = 65536, .restarts = 3, .polish = true, .tolerance = 1e-4, .no_swaps = true, .seed = 1};
+        .batch = 65536, .restarts = 3, .polish = true, .tolerance = 1e-4, .seed = 1};
     return (struct gap_settings){.kmeans = kmeans, .references = references, .seed = 5};
 }
 

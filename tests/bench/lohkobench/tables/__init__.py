@@ -14,6 +14,8 @@ SUMMARIES = {
     "fit": "mini-batch fit to within 1 % of the best Lloyd run: MiniBatchKMeans, Spark ML, Heat",
     "job": "the whole job, from file to results: a script with h5py and scikit-learn",
     "hierarchy": "trees: exact Ward against fastcluster and SciPy; a million exactly; ten million by micro-clusters",
+    "stability": "50 bootstrap replicates of k-means against a loop over scikit-learn",
+    "choice": "how often the known number of segments is found: lohko, scikit-learn, R",
     "reading": "reading: contiguous against dd, chunked with gzip against h5py",
     "scale": "weak scaling of the passes, memory and bytes a step",
 }

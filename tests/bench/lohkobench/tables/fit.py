@@ -22,7 +22,7 @@ SLOW = 60.0  # seconds: a whole command that takes longer is measured once
 LIMIT = 300  # seconds of all trials of one setting
 # All phases but these are learning, which the peers' fit() has too.
 NOT_LEARNING = ("opening the input", "looking for repeated ids", "survey", "preparation constants", "loading",
-                "profile", "writing")  # fmt: skip
+                "indices", "agreement", "tree of segments", "profile", "writing")  # fmt: skip
 
 OURS = "lohko"
 PEERS = {"MiniBatchKMeans": ("fit_sklearn.py", "base"), "Spark ML": ("fit_spark.py", "spark"),
@@ -60,7 +60,8 @@ class Field:
         config, results, centroids = DATA / "fit.yaml", DATA / "fit", DATA / "centroids"
         config.write_text(json.dumps({
             "input": {"path": str(self.input)}, "segments": {"k": K}, "run": {"seed": seed},
-            "kmeans": {"polish": False, **setting}, "output": {"directory": str(results)}}))  # fmt: skip
+            "kmeans": {"polish": False, **setting}, "hierarchy": {"leaves": 0}, "stability": {"replicates": 0},
+            "output": {"directory": str(results)}}))  # fmt: skip
         whole = self.bench.lohko("fit", config, "-q")
         with h5py.File(results / "results.h5") as file:
             file["segments/centroid_prepared"][:].astype("f8").tofile(centroids)

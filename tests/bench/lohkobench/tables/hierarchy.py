@@ -39,7 +39,7 @@ def fit(bench, path: Path, read, leaves, prune=True) -> dict:
     config, directory = DATA / "tree.yaml", DATA / "tree"
     config.write_text(json.dumps({
         "input": {"path": str(path)}, "segments": {"k": K, "method": "hierarchy"},
-        "output": {"directory": str(directory)}}))  # fmt: skip
+        "stability": {"replicates": 0}, "output": {"directory": str(directory)}}))  # fmt: skip
     program = [LOHKO] if prune else ["env", "LOHKO_PRUNE=none", LOHKO]
     try:
         command = bench.ranks(bench.threads, [*program, "fit", config, "-v", f"--hierarchy.leaves={leaves}"])

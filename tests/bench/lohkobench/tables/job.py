@@ -37,7 +37,8 @@ class Field:
         config, results = DATA / "job.yaml", DATA / "job"
         config.write_text(json.dumps({
             "input": {"path": str(self.input)}, "segments": {"k": K}, "run": {"seed": number + 1},
-            "kmeans": {"restarts": RESTARTS}, "output": {"directory": str(results)}}))  # fmt: skip
+            "kmeans": {"restarts": RESTARTS}, "hierarchy": {"leaves": 0}, "stability": {"replicates": 0},
+            "output": {"directory": str(results)}}))  # fmt: skip
         whole = self.bench.lohko("fit", config, "-q")
         with h5py.File(results / "results.h5") as file:
             file["segments/centroid_prepared"][:].astype("f8").tofile(self.centroids)

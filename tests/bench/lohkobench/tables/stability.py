@@ -1,0 +1,146 @@
+"""Bootstrap replicates: are these segments found again? Against a loop over scikit-learn."""
+
+import json
+import shutil
+import statistics
+
+import h5py
+
+from .. import data, text
+from ..contest import Skip, in_turn, ratios, remove, say, times
+from ..places import DATA
+
+GROUPS = ()
+FEATURES, K, REPLICATES = 16, 8, 50
+# Customers, and the replicates that each loop is timed on; 0: not at all. The rest would take as long each.
+SIZES = ((100_000, {1: 50, 8: 5}), (1_000_000, {1: 5, 8: 2}))
+FULL = (10_000_000, {1: 2, 8: 0})
+BOOTSTRAP = ("replicates", "agreement")  # phases that the loop has, too
+TARGET = 20
+
+OURS = "lohko"
+PEERS = {"scikit-learn, 1 start": 1, "scikit-learn, 8 starts": 8}
+
+
+class Field:
+    def __init__(self, bench, customers: int, timed: dict):
+        self.bench, self.customers, self.timed = bench, customers, timed
+        self.input = data.generate(bench, customers, FEATURES, K, "stability")
+        self.values_path, values = data.prepare(bench, self.input, FEATURES)
+        del values
+        self.segments = DATA / "segments"
+
+    def ours(self, number: int) -> dict:
+        """Also leaves the segments that the peers are compared with."""
+        config, results = DATA / "stability.yaml", DATA / "stability"
+        config.write_text(json.dumps({
+            "input": {"path": str(self.input)}, "segments": {"k": K}, "stability": {"replicates": REPLICATES},
+            "hierarchy": {"leaves": 0}, "run": {"seed": number + 1},
+            "output": {"directory": str(results)}}))  # fmt: skip
+        try:
+            whole = self.bench.lohko("fit", config, "-q")
+            summary = json.loads((results / "summary.json").read_text())
+            with h5py.File(results / "results.h5") as file:
+                file["assignments/segment"][:].astype("i4").tofile(self.segments)
+        finally:
+            shutil.rmtree(results, ignore_errors=True)
+            remove(config)
+        phases = summary["job"]["phase_seconds"]
+        loop = sum(phases[name] for name in BOOTSTRAP)
+        say(f"    {whole:.2f} s, the replicates {loop:.2f} s, mean ARI {summary['stability']['mean_ari']:.3f}")
+        return {"loop": loop, "whole": whole, "ari": summary["stability"]["mean_ari"], "replicates": REPLICATES,
+                "peak_bytes": summary["job"]["peak_bytes_per_rank"]}  # fmt: skip
+
+    def peer(self, starts: int):
+        def run(number: int) -> dict:
+            replicates = self.timed[starts]
+            done = self.bench.peer("stability_sklearn.py", {
+                "values": self.values_path, "features": FEATURES, "segments": self.segments, "k": K,
+                "replicates": replicates, "starts": starts, "seed": number + 1})  # fmt: skip
+            loop, ari = sum(done["seconds"]) * REPLICATES / replicates, statistics.mean(done["ari"])
+            say(f"    {starts} starts: {loop:.1f} s, by {replicates} replicates, mean ARI {ari:.3f}")
+            return {"loop": loop, "whole": loop, "ari": ari, "replicates": replicates}
+
+        return run
+
+    def close(self):
+        remove(self.segments)
+        if not self.bench.keep:
+            remove(self.input, self.values_path)
+
+
+def row_of(bench, customers: int, timed: dict) -> dict:
+    say(f"  {customers} customers x {FEATURES}")
+    field = Field(bench, customers, timed)
+    peers = {name: field.peer(starts) for name, starts in PEERS.items() if timed[starts]}
+    try:
+        figures, missing = in_turn(bench.rounds, {OURS: field.ours} | peers)
+    finally:
+        field.close()
+    if OURS not in figures:
+        raise Skip(missing[OURS])
+    entries = {}
+    for name, runs in figures.items():
+        entry = {part: times([run[part] for run in runs]) for part in ("loop", "whole")}
+        if name != OURS:
+            for part in entry:
+                entry[part]["ratio"] = ratios([run[part] for run in figures[OURS]], entry[part]["seconds"])
+        entries[name] = entry | {"ari": statistics.mean(run["ari"] for run in runs),
+                                 "replicates": runs[0]["replicates"]}  # fmt: skip
+    return {"customers": customers, "missing": missing, "entries": entries,
+            "peak_bytes": max(run["peak_bytes"] for run in figures[OURS])}  # fmt: skip
+
+
+def measure(bench) -> dict:
+    sizes = [*SIZES, FULL] if bench.full else SIZES
+    shrink = 20 if bench.quick else 1
+    return {"rows": [row_of(bench, customers // shrink, timed) for customers, timed in sizes]}
+
+
+# ---- the report ----
+
+
+HOW = (
+    "{replicates} bootstrap replicates of k-means, k {k}, {features} features: each learned from the customers drawn "
+    "again, each assigning all customers, each compared with the segments by the adjusted Rand index (ARI). The peer is "
+    "a loop over `KMeans(n_init=...).fit` of customers drawn with replacement, `predict` of all and "
+    "`adjusted_rand_score`, on the values that lohko prepared, in memory; only the loop is counted. Where it is timed "
+    "on fewer replicates, the others are taken to last as long each. lohko's time is that of its phases "
+    "{phases}, in which it also learns and compares the halves of five splits for prediction strength and the "
+    "restarts with each other; *whole command* is everything that `lohko fit` does, from the HDF5 file to results on "
+    "disk, against the peer's loop alone. lohko starts a replicate from the best of eight draws of k-means++. "
+    "scikit-learn's own default is one, which ends in a poorer optimum more often: such replicates agree less with the "
+    "segments, and say more of the loop than of the customers. The loop with eight starts is the one whose mean ARI is "
+    "worth as much. Both are compared with lohko's segments."
+)
+
+
+def entry_cells(entry: dict, is_ours: bool) -> list[str]:
+    loop, whole = entry["loop"], entry["whole"]
+    if is_ours:
+        return [text.seconds(loop["median"]), "", text.seconds(whole["median"]), ""]
+    return [text.seconds(loop["median"]), text.against(loop["ratio"], TARGET), "", text.ratio(whole["ratio"])]
+
+
+def report(figures: dict, results: dict) -> list[str]:
+    rows, notes = [], []
+    for row in figures["rows"]:
+        for name, entry in row["entries"].items():
+            rows.append([f"{row['customers']:,}".replace(",", " "), name, entry["replicates"],
+                         *entry_cells(entry, name == OURS), f"{entry['ari']:.3f}"])  # fmt: skip
+        notes += [f"- {row['customers']} customers: {name}: {why}" for name, why in row["missing"].items()]
+    how = HOW.format(replicates=REPLICATES, k=K, features=FEATURES, phases=" and ".join(BOOTSTRAP))
+    head = ["customers", "", "replicates timed", f"{REPLICATES} replicates, s", f"times lohko's (target {TARGET})",
+            "lohko's whole command, s", "the loop, times that", "mean ARI"]  # fmt: skip
+    memory = ", ".join(f"{row['peak_bytes'] / 1e6:.0f} MB" for row in figures["rows"])
+    return ["## Stability", "", *text.wrap(how), "", *text.table(head, rows), "", *notes,
+            f"lohko's memory a rank at most: {memory}."]  # fmt: skip
+
+
+def headline(figures: dict) -> str | None:
+    row = figures["rows"][-1]
+    entry = row["entries"].get("scikit-learn, 1 start")
+    if entry is None:
+        return None
+    return (f"{REPLICATES} bootstrap replicates of {row['customers'] / 1e6:g} million customers: "
+            f"{entry['loop']['ratio']['median']:.0f} x a loop over scikit-learn")  # fmt: skip
