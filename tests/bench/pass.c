@@ -85,7 +85,7 @@ static status_t report(struct job *job, const struct panel *panel, int64_t passe
            "\"looked_at\": %.4f, \"seconds\": [",
            (double)job->source.rows * (double)job->customers.features * sizeof(float) / job->comm.size, peak,
            panel_wire_bytes(panel), (double)bytes_reduced / (double)passes, panel->model[0].inertia,
-           panel->way == PANEL_GEMM ? "matrix products" : "tiles",
+           panel->nearest.way == NEAREST_GEMM ? "matrix products" : "tiles",
            (double)panel->assigned / (double)panel->visited);
     for (int64_t p = 0; p < passes; p++)
         printf("%s%.9f", p > 0 ? ", " : "", seconds[p]);
@@ -103,7 +103,7 @@ static status_t learn(struct job *job, char *const *arguments)
     double *seconds = NULL;
     status_t status = comm_agree(&job->comm, memory_new(&seconds, passes, sizeof *seconds, "times"));
     if (!status)
-        status = panel_open(&panel, &job->customers, &job->preparation, 1, k);
+        status = panel_open_alike(&panel, &job->customers, &job->preparation, 1, k);
     if (!status)
         status = read_start(arguments[START], panel.model[0].centroid, k * job->customers.features);
     if (!status)

@@ -155,8 +155,8 @@ def strengths_of_scikit_learn(prepared, first, k: int) -> list[float]:
 
 HALVED = {
     "clear": clear_groups(1200, 3, 3, 1),
-    "moderately clear": blobs(1200, 3, 3, 11, spread=0.4),
-    "overlapping": blobs(1200, 3, 3, 11),
+    "moderately clear": blobs(2000, 3, 3, 15, spread=0.9),
+    "two near each other": blobs(2000, 3, 3, 14, spread=0.6),
 }
 
 
