@@ -85,13 +85,6 @@ def test_chosen_replicates(ranged):
     stability_oracle.check_words(ranged)
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_any_number_of_ranks(tmp_path, customers, ranged, ranks):
-    found = fit(tmp_path, customers, ranks=ranks, segments__k="2..6", **RANGED)
-    assert differing(found.data, ranged.data) == []
-    assert found.summary["selection"] == ranged.summary["selection"]
-
-
 # ---- indices ---------------------------------------------------------------------------------------------------------
 
 
@@ -140,12 +133,20 @@ def test_indices_of_scaled_customers(tmp_path):
 # ---- the choice ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
-def test_every_criterion_follows_its_rule(tmp_path, customers, ranged, criterion):
-    found = fit(tmp_path, customers, segments__k="2..6", segments__choose=criterion, **RANGED)
+@pytest.mark.parametrize("criterion,ranks", [*zip(CRITERIA, (3, 2, 1, None))])
+def test_every_criterion_follows_its_rule(tmp_path, customers, ranged, criterion, ranks):
+    """On any number of ranks."""
+    found = fit(tmp_path, customers, ranks=ranks, segments__k="2..6", segments__choose=criterion, **RANGED)
     stability_oracle.check_choice(found, criterion)
     for name in (name for name in ranged.data if name.startswith("selection/")):
         assert found.data[name].tobytes() == ranged.data[name].tobytes(), name
+    if len(found.size) == len(ranged.size):
+        assert differing(found.data, ranged.data) == []
+
+
+def test_criteria_differ_on_these_customers(ranged):
+    """Or their rules would not be told apart."""
+    assert len(set(ranged.summary["selection"]["picks"].values())) > 1
 
 
 @pytest.mark.parametrize("groups", [2, 3, 5, 8])
@@ -199,7 +200,7 @@ def check_one_cloud(results):
     assert not re.search(r"\bstable\b", printed.replace("Nothing here is stable", ""))
 
 
-@pytest.mark.parametrize("k", ["2..6", 2, 5])
+@pytest.mark.parametrize("k", ["2..6", 3])
 @pytest.mark.parametrize("name", ["uniform", "elongated", "round"])
 def test_one_cloud_is_not_called_stable(tmp_path, name, k):
     path = write_matrix(tmp_path / "in.h5", cloud(name, 800))
@@ -209,8 +210,7 @@ def test_one_cloud_is_not_called_stable(tmp_path, name, k):
     stability_oracle.check_words(results)
 
 
-@pytest.mark.parametrize("k", ["2..5", 3])
-@pytest.mark.parametrize("name", ["uniform", "elongated"])
+@pytest.mark.parametrize("name,k", [("uniform", "2..5"), ("elongated", 3)])
 def test_one_cloud_is_not_called_stable_by_the_tree(tmp_path, name, k):
     path = write_matrix(tmp_path / "in.h5", cloud(name, 400))
     settings = {"segments__method": "hierarchy", "prepare__scale": "none", "stability__replicates": 8}

@@ -172,8 +172,7 @@ def test_prediction_strength_on_the_same_halves(tmp_path, name):
     assert found.shape == (SPLITS, 2) and np.abs(found - expected).max() < 0.05
     assert results.data["selection/prediction_strength"].tolist() == pytest.approx([found.mean()], rel=1e-12)
     assert stability_oracle.group_attributes(results, "selection")["splits"] == SPLITS
-    assert name != "clear" or np.all(found == 1)
-    assert name == "clear" or np.all(found < 1)
+    assert np.all(found == 1) == (name == "clear")
 
 
 def test_noise_is_not_predictable(tmp_path):

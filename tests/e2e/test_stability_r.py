@@ -11,7 +11,7 @@ from conftest import blobs, fit, write_matrix
 from scipy.optimize import linear_sum_assignment
 
 ERRORS = 4  # standard errors of a difference that are allowed
-NUMBERS = [2, 3, 4, 5]
+NUMBERS = [2, 3, 4]
 REPLICATES, SPLITS, SETS = 40, 5, 20  # of lohko
 DATA = {
     "clear": stability_oracle.clear_groups(300, 2, 4, 3),
@@ -78,7 +78,7 @@ class Case:
             "segments__method": method, "hierarchy__leaves": "all" if method == "hierarchy" else 0,
             "prepare__scale": "none",
         }  # fmt: skip
-        self.range = fit(directory / "range", path, segments__k="2..5", stability__replicates=0, **settings)
+        self.range = fit(directory / "range", path, segments__k="2..4", stability__replicates=0, **settings)
         self.results = {
             k: fit(directory / str(k), path, segments__k=k, stability__replicates=REPLICATES, **settings) for k in NUMBERS
         }

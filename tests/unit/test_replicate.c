@@ -1,28 +1,14 @@
 /* ranks: 1 2 3 7 */
-/* Replicates and halves: each is k-means of its own weighted customers, whatever the ranks, the number of
- * replicates and however few of the customers it has drawn. */
+/* Replicates and halves: each is k-means of its own weighted customers, whatever the ranks and the number of
+ * replicates. */
 #include <math.h>
 
-#include "cluster/kmeans.h"
-#include "cluster/labelling.h"
 #include "cluster/minibatch.h"
-#include "cluster/replicate.h"
-#include "support.h"
+#include "replicates.h"
 
-enum { MOST = 16, KINDS = 12, GROUPS = 4 };
-
-/* Without a tolerance centroids end as means exactly. */
-static const struct kmeans_settings plain = {
-    .batch = BLOCK_ROWS, .restarts = 3, .polish = true, .tolerance = 0, .seed = 1};
+enum { GROUPS = 4 };
 
 /* ---- customers ---- */
-
-static double clouds(int64_t row, int64_t feature)
-{
-    int64_t cloud = (int64_t)(6 * uniform(1, row, 1000) * uniform(1, row, 1001));
-    double noise = uniform(2, row, feature) + uniform(3, row, feature) - 1;
-    return 3 * uniform(4, cloud, feature) + noise;
-}
 
 /* Far apart: whoever has a centroid in each has the segments. */
 static double clear_groups(int64_t row, int64_t feature)
@@ -31,109 +17,12 @@ static double clear_groups(int64_t row, int64_t feature)
     return place[row % GROUPS][feature] + uniform(1, row, feature);
 }
 
-/* A dozen kinds of customers. */
-static double kinds(int64_t row, int64_t feature)
-{
-    int64_t kind = row / 175 % KINDS;
-    return feature == 0 ? (double)(kind % 4) : (double)(kind * kind) / 8;
-}
-
-/* One of each kind, from all over the file. */
-static bool all_but_kinds(int64_t row)
-{
-    return row % 175 != 3;
-}
-
-/* Two of each kind. */
-static bool all_but_pairs(int64_t row)
-{
-    return row % 175 != 3 && row % 175 != 100;
-}
-
-static bool every_third(int64_t row)
-{
-    return row % 3 == 1;
-}
-
 static bool second_block(int64_t row)
 {
     return row / BLOCK_ROWS == 1;
 }
 
-/* ---- learning ---- */
-
-/* Replicates learned, with the room for their centroids. */
-struct learned {
-    struct weighting weighting[MOST];
-    struct replicates replicates;
-};
-
-static void learn(const struct sample *sample, const struct kmeans_settings *settings, int64_t k,
-                  int64_t count, struct learned *learned)
-{
-    assert_true(count <= MOST);
-    learned->replicates = (struct replicates){
-        .k = k, .spread = 1.0, .taken = 2, .weighting = learned->weighting, .count = count};
-    assert_ok(memory_new(&learned->replicates.centroid, count * k * sample->customers.features,
-                         sizeof(double), "test centroids"));
-    assert_ok(replicates_learn(&sample->customers, &sample->preparation, settings, &learned->replicates));
-    assert_int_equal(learned->replicates.done, count);
-}
-
-static void forget(struct learned *learned)
-{
-    free(learned->replicates.centroid);
-    learned->replicates.centroid = NULL;
-}
-
-/* Replicates, and both halves of two splits from number `halves` on. */
-static void weigh(struct learned *learned, uint64_t seed, int64_t halves)
-{
-    for (int64_t b = 0; b < MOST; b++)
-        learned->weighting[b] =
-            b < halves ? (struct weighting){WEIGHTING_REPLICATE, seed, b}
-                       : (struct weighting){(b - halves) % 2 ? WEIGHTING_SECOND_HALF : WEIGHTING_FIRST_HALF,
-                                            seed, (b - halves) / 2};
-}
-
-static int64_t weight_of(const struct sample *sample, const struct weighting *weighting, int64_t row)
-{
-    float weight[KERNEL_LANES];
-    weighting_tile(weighting, sample->customers.kernels, row / KERNEL_LANES * KERNEL_LANES, weight);
-    return (int64_t)weight[row % KERNEL_LANES];
-}
-
-static const double *centroids(const struct sample *sample, const struct learned *learned, int64_t b)
-{
-    return learned->replicates.centroid + b * learned->replicates.k * sample->customers.features;
-}
-
 /* ---- what must hold of any replicate ---- */
-
-/* Weights and means of the customers nearest to each centroid; of those of the `count` blocks `chosen`, or of
- * all (NULL). */
-static void find_means(const struct sample *sample, const struct learned *learned, int64_t b,
-                       const int64_t *chosen, int64_t count, int64_t *weight, double *mean)
-{
-    int64_t k = learned->replicates.k;
-    int64_t d = sample->customers.features;
-    memset(weight, 0, (size_t)k * sizeof *weight);
-    memset(mean, 0, (size_t)(k * d) * sizeof *mean);
-    for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
-        bool is_there = !chosen;
-        for (int64_t i = 0; i < count; i++)
-            is_there = is_there || chosen[i] == row / BLOCK_ROWS;
-        int32_t h = is_there ? sample_nearest(sample, row, centroids(sample, learned, b), k) : -1;
-        if (h < 0)
-            continue;
-        int64_t own = weight_of(sample, &learned->weighting[b], row);
-        weight[h] += own;
-        for (int64_t f = 0; f < d; f++)
-            mean[h * d + f] += (double)own * (double)sample->all[row * d + f]; /* exact */
-    }
-    for (int64_t i = 0; i < k * d; i++)
-        mean[i] = weight[i / d] > 0 ? mean[i] / (double)weight[i / d] : (double)NAN;
-}
 
 /* Every centroid is the mean of its customers, and has some. */
 static void check_means(const struct sample *sample, const struct learned *learned, const int64_t *chosen,
@@ -155,149 +44,6 @@ static void check_means(const struct sample *sample, const struct learned *learn
     }
     free(weight);
     free(mean);
-}
-
-/* Replicate `b` has fewer different customers than k: each is a segment, and the other centroids are like one
- * of them and get nobody. Returns how many there are. */
-static int64_t check_few(const struct sample *sample, const struct learned *learned, int64_t b)
-{
-    int64_t k = learned->replicates.k;
-    int64_t d = sample->customers.features;
-    const double *centroid = centroids(sample, learned, b);
-    struct labelling labelling = {.k = k, .centroid = centroid};
-    const struct partition *part = &sample->customers.partition;
-    int32_t *label = NULL;
-    int64_t weight[KINDS];
-    double mean[KINDS * 2];
-    int64_t full = 0;
-    find_means(sample, learned, b, NULL, 0, weight, mean);
-    for (int64_t h = 0; h < k; h++) {
-        bool is_alike = false;
-        for (int64_t g = 0; g < h; g++)
-            is_alike =
-                is_alike || memcmp(centroid + g * d, centroid + h * d, (size_t)d * sizeof(double)) == 0;
-        assert_true((weight[h] == 0) == is_alike);
-        full += weight[h] > 0;
-    }
-    for (int64_t i = 0; i < k * d; i++)
-        assert_true(weight[i / d] == 0 || centroid[i] == mean[i]);
-    assert_ok(memory_new(&label, part->block_count * BLOCK_ROWS, sizeof *label, "test labels"));
-    assert_ok(labelling_open(&labelling, d));
-    assert_ok(labelling_all(&labelling, &sample->customers, label));
-    for (int64_t i = 0; i < part->row_count; i++) {
-        int64_t row = part->first_row + i;
-        int32_t h = sample_nearest(sample, row, centroid, k);
-        assert_int_equal(label[i], h);
-        assert_true(h < 0 || weight[h] > 0); /* also who was not drawn */
-        if (h >= 0 && weight_of(sample, &learned->weighting[b], row) > 0)
-            assert_true(sample_distance(sample, row, centroid + h * d) == 0);
-    }
-    labelling_close(&labelling);
-    free(label);
-    return full;
-}
-
-/* Kinds of customers that a replicate has drawn. */
-static int64_t count_drawn(const struct sample *sample, const struct weighting *weighting)
-{
-    bool drawn[KINDS] = {false};
-    int64_t count = 0;
-    for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
-        if (!sample->is_out[row] && weight_of(sample, weighting, row) > 0)
-            drawn[row / 175 % KINDS] = true;
-    }
-    for (int i = 0; i < KINDS; i++)
-        count += drawn[i];
-    return count;
-}
-
-/* ---- few customers ---- */
-
-static void check_kinds(sample_mark out, int64_t k, uint64_t seed, int64_t fewer[2])
-{
-    struct sample sample;
-    struct learned learned;
-    struct kmeans_settings settings = plain;
-    settings.seed = seed;
-    sample_open(&sample, &world, 175 * KINDS, 2, kinds, out);
-    weigh(&learned, seed, 8);
-    learn(&sample, &settings, k, 10, &learned);
-    for (int64_t b = 0; b < 10; b++) {
-        int64_t drawn = count_drawn(&sample, &learned.weighting[b]);
-        fewer[drawn < k]++;
-        if (drawn <= k)
-            assert_int_equal(check_few(&sample, &learned, b), drawn);
-    }
-    forget(&learned);
-    sample_close(&sample);
-}
-
-static void fewer_customers_than_segments(void **state)
-{
-    (void)state;
-    int64_t fewer[2] = {0, 0};
-    for (uint64_t seed = 0; seed < 2; seed++) {
-        check_kinds(all_but_kinds, KINDS, seed, fewer);
-        check_kinds(all_but_kinds, KINDS - 3, seed, fewer);
-        check_kinds(all_but_pairs, KINDS, seed, fewer);
-        check_kinds(all_but_kinds, 5, seed, fewer);
-    }
-    assert_true(fewer[0] >= 5 && fewer[1] >= 20);
-}
-
-/* Nobody is drawn: centroids are still customers. */
-static void check_nobody(int64_t rows, int64_t k)
-{
-    struct sample sample;
-    int64_t found = 0;
-    sample_open(&sample, &world, rows, 2, clouds, NULL);
-    for (uint64_t seed = 0; seed < 16; seed++) {
-        struct learned learned;
-        struct kmeans_settings settings = plain;
-        settings.seed = seed;
-        weigh(&learned, seed, 2);
-        learn(&sample, &settings, k, 4, &learned);
-        for (int64_t b = 0; b < 4; b++) {
-            int64_t drawn = 0;
-            for (int64_t row = 0; row < rows; row++)
-                drawn += weight_of(&sample, &learned.weighting[b], row);
-            for (int64_t h = 0; h < k && drawn == 0; h++) {
-                bool is_customer = false;
-                for (int64_t row = 0; row < rows; row++)
-                    is_customer = is_customer ||
-                                  sample_distance(&sample, row, centroids(&sample, &learned, b) + h * 2) == 0;
-                assert_true(is_customer);
-            }
-            found += drawn == 0;
-        }
-        forget(&learned);
-    }
-    assert_true(found > 0);
-    sample_close(&sample);
-}
-
-static void nobody_is_drawn(void **state)
-{
-    (void)state;
-    check_nobody(1, 1);
-    check_nobody(2, 1);
-    check_nobody(2, 2);
-}
-
-static void fewer_customers_than_segments_at_all(void **state)
-{
-    (void)state;
-    struct sample sample;
-    struct learned learned;
-    double room[(KINDS + 1) * 2];
-    sample_open(&sample, &world, 175 * KINDS, 2, kinds, every_third);
-    weigh(&learned, 1, 1);
-    struct replicates replicates = {
-        .k = KINDS + 1, .spread = 1.0, .weighting = learned.weighting, .count = 1, .centroid = room};
-    assert_failure(replicates_learn(&sample.customers, &sample.preparation, &plain, &replicates),
-                   EXIT_BAD_DATA, "12 distinct customers");
-    assert_int_equal(replicates.done, 0);
-    sample_close(&sample);
 }
 
 /* ---- centroids ---- */
@@ -502,9 +248,6 @@ static void other_replicates_do_not_change_a_bit(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(fewer_customers_than_segments),
-    cmocka_unit_test(nobody_is_drawn),
-    cmocka_unit_test(fewer_customers_than_segments_at_all),
     cmocka_unit_test(centroids_are_weighted_means),
     cmocka_unit_test(a_block_without_customers),
     cmocka_unit_test(replicates_one_after_the_other),
