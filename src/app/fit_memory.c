@@ -21,13 +21,22 @@ struct needs {
     double judging; /* labelings, tables, trees and models of replicates; reference sets; membership */
 };
 
+/* What `models` models of the most segments may remember of their customers. */
+static double track_bytes(const struct fit *fit, const struct partition *most, double models)
+{
+    double all = models * (double)track_block_bytes(fit->config.k_high) * (double)most->block_count;
+    return fmin(all, panel_track_bytes(most, fit->table.features));
+}
+
 static double learning_bytes(const struct fit *fit, const struct partition *most)
 {
     const struct config *config = &fit->config;
     if (config->method != METHOD_KMEANS)
         return 0.0;
-    double models = (double)config->restarts + SWAP_VARIANTS + 1 + SEED_CANDIDATES;
-    return panel_track_bytes(most, fit->table.features) +
+    double tries = (double)(config->k_high - config->k_low + 1);
+    double restarts = tries * (double)config->restarts;
+    double models = fmax(restarts, SWAP_VARIANTS + 1) + SEED_CANDIDATES;
+    return track_bytes(fit, most, fmax(restarts, SWAP_VARIANTS + 1)) +
            models * (double)config->k_high * (double)fit->table.columns * 32.0;
 }
 
@@ -59,7 +68,8 @@ static double replicate_bytes(const struct fit *fit, const struct partition *mos
     double count = (double)config->replicates + 2 * FIT_SPLITS + (double)config->restarts;
     double tries = (double)(config->k_high - config->k_low + 1);
     double centroids = count * tries * k * (double)fit->table.features * 20.0;
-    return panel_track_bytes(most, fit->table.features) + KMEANS_MODEL_BYTES + centroids +
+    double starts = ((double)config->replicates + 2 * FIT_SPLITS) * (double)config->restarts;
+    return track_bytes(fit, most, starts) + KMEANS_MODEL_BYTES + centroids +
            fmax(JUDGE_TABLE_BYTES, 2 * tables_bytes(config->k_high, config->k_high));
 }
 

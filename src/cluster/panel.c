@@ -12,7 +12,7 @@ enum { EXACTSUM_WORDS = sizeof(struct exactsum) / sizeof(int64_t), HEADER_WORDS 
 /* What models may remember of their members: this share of what the customers themselves take, but no less
  * than so many bytes. */
 static const double TRACK_SHARE = 0.2;
-static const double TRACK_FLOOR = 16 << 20;
+static const double TRACK_FLOOR = 128 << 20;
 
 static int64_t model_words(const struct panel *panel, const struct model *model)
 {
@@ -57,7 +57,9 @@ static void model_close(struct model *model)
 status_t panel_open(struct panel *panel, const struct customers *customers,
                     const struct preparation *preparation, int64_t count, const int64_t *k)
 {
-    *panel = (struct panel){.customers = customers, .preparation = preparation};
+    *panel = (struct panel){.customers = customers,
+                            .preparation = preparation,
+                            .track_bytes = panel_track_bytes(&customers->partition, customers->features)};
     status_t status = memory_new(&panel->model, count, sizeof *panel->model, "models");
     panel->wire_size = HEADER_WORDS;
     for (int64_t m = 0; !status && m < count; m++) {
@@ -149,14 +151,12 @@ void panel_forget(struct panel *panel)
 /* As many models remember their members as the memory for it allows: the first ones. */
 static status_t grow_tracks(struct panel *panel)
 {
-    const struct customers *customers = panel->customers;
-    double budget = panel_track_bytes(&customers->partition, customers->features);
     double taken = 0.0;
     status_t status = STATUS_OK;
     for (int64_t m = 0; !status && m < panel->count; m++) {
         struct model *model = &panel->model[m];
         taken += (double)panel->members * (double)track_block_bytes(model->k);
-        if (model->k <= TRACK_WIDE_K && taken <= budget) {
+        if (model->k <= TRACK_WIDE_K && taken <= panel->track_bytes) {
             if (!model->track.in_use)
                 model->passes = 0; /* it begins to remember, or begins anew: its sums too */
             status = track_grow(&model->track, model->k, panel->members);

@@ -57,6 +57,7 @@ struct panel {
     int64_t wire_size;
     int64_t *member; /* blocks of this rank, global numbers */
     int64_t members;
+    double track_bytes;             /* that models may take to remember members */
     int64_t remembered;             /* members that the models' tracks have room for */
     struct exactsum member_squares; /* sum of their squared norms */
     int64_t member_customers;

@@ -49,7 +49,7 @@ SUPPORT void forget(struct learned *learned)
     learned->replicates.centroid = NULL;
 }
 
-/* Replicates, and both halves of two splits from number `halves` on. */
+/* Replicates; from number `halves` on both halves of one split after the other. */
 SUPPORT void weigh(struct learned *learned, uint64_t seed, int64_t halves)
 {
     for (int64_t b = 0; b < MOST_REPLICATES; b++)

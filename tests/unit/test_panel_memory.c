@@ -24,6 +24,7 @@ static void start(struct pair *pair)
     for (int p = 0; p < 2; p++) {
         assert_ok(panel_open_alike(both[p], &pair->sample.customers, &pair->sample.preparation, MODELS, K));
         both[p]->nearest.way = NEAREST_TILES;
+        both[p]->track_bytes = 16 << 20; /* some 200 of the models */
         for (int64_t m = 0; m < MODELS; m++) {
             both[p]->model[m].centroid[0] = 3 * uniform(2, m, 0);
             both[p]->model[m].centroid[1] = 3 * uniform(2, m, 1);

@@ -117,7 +117,7 @@ static void clear_groups_are_found(void **state)
         weigh(&learned, 5, 8);
         learn(&sample, &plain, GROUPS, 12, &learned);
         for (int64_t b = 0; b < 12; b++) {
-            int32_t segment[GROUPS];
+            int32_t segment[GROUPS] = {-1, -1, -1, -1};
             for (int64_t row = 0; row < GROUPS * 3; row++) {
                 int32_t h = sample_nearest(&sample, row, centroids(&sample, &learned, b), GROUPS);
                 segment[row % GROUPS] = h >= 0 ? h : segment[row % GROUPS];

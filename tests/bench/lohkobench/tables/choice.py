@@ -145,7 +145,7 @@ def measure(bench) -> dict:
         for who, contestant in (("lohko", by_lohko), ("scikit-learn", by_sklearn), ("R", by_r)):
             say(f"  {who}: {len(sets)} sets")
             try:
-                versions = contestant(bench, sets)
+                versions = contestant(bench, sets)  # the last one's
             except Skip as reason:
                 missing[who] = str(reason)
                 say(f"  {who}: left out: {reason}")
@@ -222,17 +222,16 @@ def false_alarms(figures: dict) -> str:
 
 
 def report(figures: dict, results: dict) -> list[str]:
-    mixed = sum("k" in one for one in figures["sets"])
+    numbers = [one["k"] for one in figures["sets"] if "k" in one]
     how = HOW.format(
-        least=NUMBERS[0], largest=NUMBERS[-1], features=" or ".join(map(str, FEATURES)), customers=CUSTOMERS, sets=mixed,
-        clear=mixtures.CLEAR, overlapping=mixtures.OVERLAPPING, falling=mixtures.FALLING, most=MOST, few=FOR_R,
-        smallest=mixtures.sizes(CUSTOMERS, NUMBERS[-1], False)[-1],
+        least=min(numbers), largest=max(numbers), features=" or ".join(map(str, FEATURES)), customers=CUSTOMERS,
+        sets=len(numbers), clear=mixtures.CLEAR, overlapping=mixtures.OVERLAPPING, falling=mixtures.FALLING, most=MOST,
+        few=FOR_R, smallest=mixtures.sizes(CUSTOMERS, max(numbers), False)[-1],
         versions=f"Versions: {figures['r']}." if figures["r"] else "")  # fmt: skip
     return [
         "## Choosing the number of segments", "", *text.wrap(how), "",
         *text.table(["", "criterion", *KINDS, "all"], found_rows(figures)), "",
-        *(f"- {who}: {why}" for who, why in figures["missing"].items()), "",
-        *text.wrap(NONE_HOW), "", *text.table(["", "criterion", *SHAPES], none_rows(figures)), "",
+        *(f"- {who}: {why}" for who, why in figures["missing"].items()), *text.wrap(NONE_HOW), "", *text.table(["", "criterion", *SHAPES], none_rows(figures)), "",
         *text.wrap(false_alarms(figures)),
     ]  # fmt: skip
 
