@@ -136,7 +136,8 @@ status_t fit_write(struct fit *fit) __attribute__((warn_unused_result));
 /* Weighting w of those that are judged by: replicates, then the first and second half of each split. */
 struct weighting fit_weighting(const struct fit *fit, int64_t w);
 
-/* Replicates and halves, where the trees of customers that count otherwise give the segments. */
+/* Replicates and halves, by k-means, or where trees of customers that count otherwise give the segments. */
+status_t fit_judge_kmeans(struct fit *fit) __attribute__((warn_unused_result));
 status_t fit_judge_trees(struct fit *fit) __attribute__((warn_unused_result));
 
 /* How k-means is to learn. */

@@ -53,12 +53,8 @@ static const struct {
     {"/selection/stability", "mean adjusted Rand index of bootstrap replicates"},
 };
 
-static status_t write_selection(const struct fit *fit, struct results_file *results)
+static status_t write_columns(const struct fit *fit, struct results_file *results)
 {
-    const struct selection *selection = &fit->selection;
-    enum criterion criterion = (enum criterion)fit->config.choose;
-    char reason[TEXT_SIZE];
-    char warnings[TEXT_SIZE];
     int64_t tries = fit->tries;
     double *values = NULL;
     int64_t *k = NULL;
@@ -77,29 +73,39 @@ static status_t write_selection(const struct fit *fit, struct results_file *resu
     for (int c = 0; !status && c < COLUMNS; c++)
         figure[c + 1] =
             (struct results_figure){titles[c].name, titles[c].unit, {tries, 0, 0}, values + c * tries, NULL};
+    if (!status)
+        status = results_write_figures(results, figure, COLUMNS + 1, "/selection", NULL, 0);
+    free(values);
+    free(k);
+    return status;
+}
+
+static status_t write_choice(const struct fit *fit, struct results_file *results)
+{
+    const struct selection *selection = &fit->selection;
+    enum criterion criterion = (enum criterion)fit->config.choose;
+    bool is_range = fit->tries > 1;
+    char reason[TEXT_SIZE];
+    char warnings[TEXT_SIZE];
     selection_reason(selection, criterion, reason, sizeof reason);
     selection_warnings(selection, warnings, sizeof warnings);
     struct results_attribute attribute[] = {
         {.name = "chosen", .whole = true, .integer = fit->segments->k},
-        {.name = "criterion", .text = tries > 1 ? selection_criterion_name(criterion) : "none"},
-        {.name = "reason", .text = tries > 1 ? reason : "segments.k is one number"},
+        {.name = "criterion", .text = is_range ? selection_criterion_name(criterion) : "none"},
+        {.name = "reason", .text = is_range ? reason : "segments.k is one number"},
         {.name = "warnings", .text = warnings},
         {.name = "gap_of_one_segment", .real = selection->gap_one},
         {.name = "gap_error_of_one_segment", .real = selection->gap_one_error},
         {.name = "structure", .real = selection->structure},
         {.name = "structure_error", .real = selection->structure_error},
+        {.name = "one_cloud", .whole = true, .integer = selection->one_cloud},
         {.name = "reference_sets", .whole = true, .integer = fit->gap ? FIT_REFERENCES : 0},
         {.name = "reference_customers", .whole = true, .integer = fit->reference_customers},
         {.name = "sample_customers", .whole = true, .integer = fit->sampled},
         {.name = "splits", .whole = true, .integer = fit->splits},
-        {.name = "one_cloud", .whole = true, .integer = selection->one_cloud},
     };
-    if (!status)
-        status = results_write_figures(results, figure, COLUMNS + 1, "/selection", attribute,
-                                       (int64_t)(sizeof attribute / sizeof *attribute));
-    free(values);
-    free(k);
-    return status;
+    return results_write_figures(results, NULL, 0, "/selection", attribute,
+                                 (int64_t)(sizeof attribute / sizeof *attribute));
 }
 
 /* ---- the chosen segments ---- */
@@ -217,7 +223,9 @@ status_t fit_write_stability(const struct fit *fit, struct results_file *results
 {
     status_t status = STATUS_OK;
     if (fit->comm->rank == 0) {
-        status = write_selection(fit, results);
+        status = write_columns(fit, results);
+        if (!status)
+            status = write_choice(fit, results);
         if (!status)
             status = write_chosen(fit, results);
         if (!status)

@@ -33,7 +33,7 @@ LANES_VERSIONS static void project(const float *tile, const struct box *box, con
         for (int64_t f = 0; f < box->features; f++) {
             lanes x;
             for (int i = 0; i < LANES; i++)
-                x[i] = (double)tile[f * TILE_ROWS + h * LANES + i];
+                x[i] = (double)tile[f * TILE_ROWS + (int64_t)h * LANES + i];
             at += (x - box->mean[f]) * axis[f];
         }
         for (int i = 0; i < LANES; i++)

@@ -118,7 +118,7 @@ void nearest_block(struct nearest *nearest, const struct block *block, const str
 {
     int tiles = nearest_tiles_of(block);
     nearest_tiles(nearest, block, nearest->all, tiles, centroids);
-    for (int t = 0; t < tiles; t++)
+    for (int64_t t = 0; t < tiles; t++)
         memcpy(label + t * TILE_ROWS, nearest->found[t].nearest, sizeof nearest->found[t].nearest);
-    memset(label + tiles * TILE_ROWS, -1, (size_t)(BLOCK_TILES - tiles) * TILE_ROWS * sizeof *label);
+    memset(label + (int64_t)tiles * TILE_ROWS, -1, (size_t)(BLOCK_TILES - tiles) * TILE_ROWS * sizeof *label);
 }

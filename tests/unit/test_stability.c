@@ -159,8 +159,7 @@ static void more_than_memory_holds(void **state)
 {
     (void)state;
     struct stability stability;
-    assert_failure(stability_open(&stability, INT64_C(1) << 40, INT64_C(1) << 40, 1), EXIT_NO_MEMORY,
-                   "stability");
+    assert_failure(stability_open(&stability, INT64_C(1) << 62, 1, 1), EXIT_NO_MEMORY, "stability");
     stability_close(&stability);
 }
 
