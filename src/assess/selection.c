@@ -21,15 +21,21 @@ static int64_t most_silhouette(const struct selection *selection)
     return best;
 }
 
-static int64_t most_stable(const struct selection *selection)
+/* -INFINITY where none was measured. One segment always comes out again. */
+static double highest_stability(const struct selection *selection)
 {
     double highest = -(double)INFINITY;
-    int64_t pick = SELECTION_UNKNOWN;
-    /* one segment always comes out again */
     for (int64_t i = 0; i < selection->count; i++) {
         if (selection->row[i].k > 1)
             highest = fmax(highest, selection->row[i].stability);
     }
+    return highest;
+}
+
+static int64_t most_stable(const struct selection *selection)
+{
+    double highest = highest_stability(selection);
+    int64_t pick = SELECTION_UNKNOWN;
     for (int64_t i = 0; i < selection->count; i++) {
         if (selection->row[i].k > 1 && selection->row[i].stability >= highest - SELECTION_ALIKE)
             pick = i;
@@ -43,15 +49,21 @@ static double lower_gap(const struct selection_row *row)
     return row->gap - row->gap_error;
 }
 
+/* The range ends where gaps are not known: at as many segments as a reference set has customers. */
+static bool is_last_gap(const struct selection *selection, int64_t i)
+{
+    return i + 1 == selection->count || isnan(selection->row[i + 1].gap);
+}
+
 static int64_t first_gap(const struct selection *selection)
 {
     const struct selection_row *row = selection->row;
-    if (isnan(selection->gap_one))
+    if (isnan(selection->gap_one) || isnan(row[0].gap))
         return SELECTION_UNKNOWN;
     if (row[0].k > 1 && selection->gap_one >= lower_gap(&row[0]))
         return SELECTION_NONE;
     int64_t i = 0;
-    while (i + 1 < selection->count && !(row[i].gap >= lower_gap(&row[i + 1])))
+    while (!is_last_gap(selection, i) && row[i].gap < lower_gap(&row[i + 1]))
         i++;
     return row[i].k > 1 ? i : SELECTION_NONE;
 }
@@ -71,16 +83,18 @@ static int64_t most_predictable(const struct selection *selection)
     return pick;
 }
 
-/* Where the criterion picks no row: the one that it likes best. */
+/* Where the criterion picks none: the row that it likes best. */
 static int64_t best_of_none(const struct selection *selection, enum criterion criterion)
 {
+    double most = -(double)INFINITY;
     int64_t best = 0;
-    for (int64_t i = 1; i < selection->count; i++) {
+    for (int64_t i = 0; i < selection->count; i++) {
         const struct selection_row *row = &selection->row[i];
-        const struct selection_row *other = &selection->row[best];
-        if (criterion == CHOOSE_GAP ? row->gap > other->gap
-                                    : row->prediction_strength > other->prediction_strength)
+        double value = criterion == CHOOSE_GAP ? row->gap : row->prediction_strength;
+        if (value > most) {
+            most = value;
             best = i;
+        }
     }
     return best;
 }
@@ -92,20 +106,12 @@ void selection_choose(struct selection *selection, enum criterion criterion)
     selection->pick[CHOOSE_GAP] = first_gap(selection);
     selection->pick[CHOOSE_PREDICTION_STRENGTH] = most_predictable(selection);
     int64_t pick = selection->pick[criterion];
-    selection->chosen = pick >= 0 ? pick : best_of_none(selection, criterion);
-    if (selection->count == 1)
-        selection->chosen = 0;
+    selection->chosen = pick >= 0 ? pick : pick == SELECTION_NONE ? best_of_none(selection, criterion) : 0;
     selection->structure = (double)NAN;
     selection->structure_error = (double)NAN;
     selection->one_cloud = false;
-    bool measured = false;
-    bool stable = false;
-    for (int64_t i = 0; i < selection->count; i++) {
-        const struct selection_row *row = &selection->row[i];
-        measured = measured || !isnan(row->stability);
-        stable = stable || row->stability >= STABILITY_PATTERN;
-    }
-    selection->unstable = measured && !stable;
+    double stability = highest_stability(selection);
+    selection->unstable = isfinite(stability) && stability < STABILITY_PATTERN;
 }
 
 void selection_weigh(struct selection *selection, const struct gap *one, const struct gap *chosen)
@@ -141,7 +147,7 @@ static void gap_reason(const struct selection *selection, char *text, size_t siz
     if (selection->pick[CHOOSE_GAP] == SELECTION_NONE)
         append(text, size, "the gap statistic is for one segment; of the others it is highest here (%.3f)",
                row->gap);
-    else if (selection->chosen + 1 == selection->count)
+    else if (is_last_gap(selection, selection->chosen))
         append(text, size, "the gap statistic still grows at the end of the range (%.3f)", row->gap);
     else
         append(text, size,
@@ -225,13 +231,10 @@ static void warn_of_disagreement(const struct selection *selection, char *text, 
 
 static void warn_of_instability(const struct selection *selection, char *text, size_t size)
 {
-    double highest = -(double)INFINITY;
-    for (int64_t i = 0; i < selection->count; i++)
-        highest = fmax(highest, selection->row[i].stability);
     append(text, size,
            "Nothing here is stable: bootstrap replicates agree with the segments by a mean adjusted Rand "
            "index of %s%.2f, below %.1f. Do not build on these segments.\n",
-           selection->count > 1 ? "at most " : "", highest, STABILITY_PATTERN);
+           selection->count > 1 ? "at most " : "", highest_stability(selection), STABILITY_PATTERN);
 }
 
 void selection_warnings(const struct selection *selection, char *text, size_t size)

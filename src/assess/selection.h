@@ -41,7 +41,7 @@ struct selection {
     /* Found by selection_choose: */
     int64_t pick[CRITERIA];
     int64_t chosen; /* row */
-    bool unstable;  /* nothing that was tried has a stability of at least STABILITY_PATTERN */
+    bool unstable;  /* nothing that was tried but one segment has a stability of STABILITY_PATTERN or more */
     /* Found by selection_weigh: how much more of the customers' squared distances the chosen segments take
      * away than as many segments of customers that are spread evenly take of theirs: log(W1 / Wk) - log(W1* /
      * Wk*), W the inertia of one and of k segments. Evenly over the middle of the box along the principal
@@ -52,8 +52,8 @@ struct selection {
     bool one_cloud; /* structure is not above SELECTION_EVEN and twice its error */
 };
 
-/* Fills in what is found, from the rows and gap_one. With one row that is the one. Where the criterion picks
- * none or is unknown, the row that it likes best is chosen: the highest gap or strength, else the first. */
+/* Fills in what is found, from the rows and gap_one. Where the criterion picks none, the row that it likes
+ * best is chosen: the highest gap or strength; where it is unknown, the first. */
 void selection_choose(struct selection *selection, enum criterion criterion);
 
 /* With the gaps of one segment and of the chosen ones against sets over the middle of the box. */

@@ -149,6 +149,7 @@ static void follow_block(void *context, const struct block *block)
     struct membership *membership = context;
     float *share = membership->share + block->local * BLOCK_ROWS;
     const int32_t *own = membership->own_label;
+    memset(share, 0, BLOCK_ROWS * sizeof *share);
     labelling_block(membership->own, &membership->nearest, block, membership->own_label);
     for (int64_t o = 0; o < membership->count; o++) {
         const int32_t *match = membership->match + o * membership->own->k;
@@ -172,7 +173,6 @@ status_t tables_membership(const struct customers *customers, const struct label
     membership->count = count;
     membership->match = match;
     membership->share = share;
-    memset(share, 0, (size_t)(customers->partition.block_count * BLOCK_ROWS) * sizeof *share);
     status = nearest_open(&membership->nearest, customers);
     if (!status)
         status = customers_walk(customers, NULL, 0, follow_block, membership);

@@ -3,6 +3,7 @@
 import csv
 import math
 
+import h5py
 import numpy as np
 import oracle
 from scipy.optimize import linear_sum_assignment
@@ -98,8 +99,8 @@ def jaccard_of(count) -> np.ndarray:
 def verdict_of(value: float, one_cloud) -> str:
     if one_cloud:
         return PART_OF_ONE_CLOUD
-    words = [(0.85, "highly stable"), (0.75, "stable"), (0.6, "a pattern, members doubtful"), (-math.inf, "do not trust")]
-    return next(word for bound, word in words if value >= bound)
+    words = {0.85: "highly stable", 0.75: "stable", 0.6: "a pattern, members doubtful", -math.inf: "do not trust"}
+    return next(word for bound, word in words.items() if value >= bound)
 
 
 def is_only_match(count) -> bool:
@@ -157,7 +158,8 @@ def check_words(results):
     told = results.summary["stability"]
     assert told["verdict"] == attributes["verdict"] and told["mean_ari"] == attributes["mean_ari"]
     assert told["ari"] == results.data["stability/ari"].tolist()
-    assert told["prediction_strength"] == results.summary["selection"]["tried"][chosen_row(results)]["prediction_strength"]
+    row = results.summary["selection"]["tried"][chosen_row(results)]
+    assert told["prediction_strength"] == row["prediction_strength"]
     for h, (segment, line) in enumerate(zip(results.summary["segments"], csv_rows(results))):
         silhouette = results.data["stability/silhouette"][h]
         assert segment["stability"] == results.data["stability/segment"][h] and segment["verdict"] == words[h]
@@ -176,8 +178,6 @@ def csv_rows(results) -> list[dict]:
 
 
 def group_attributes(results, group: str) -> dict:
-    import h5py
-
     with h5py.File(results.directory / "results.h5") as file:
         return dict(file[group].attrs)
 
@@ -279,4 +279,5 @@ def check_choice(results, criterion: str):
     assert marked == [expected] and {int(line[1:8]) for line in lines} >= set(table["k"].tolist())
     shown = {int(line[1:8]): line for line in lines[::-1]}  # the table comes first
     for row in told["tried"]:
-        assert shown[row["k"]].endswith(row["verdict"] or ("-" if row["stability"] is None else f"{row['stability']:.2f}"))
+        figure = "-" if row["stability"] is None else f"{row['stability']:.2f}"
+        assert shown[row["k"]].endswith(row["verdict"] or f" {figure}")

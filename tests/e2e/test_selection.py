@@ -1,5 +1,5 @@
-"""Which number of segments: a range in one run, its indices against scikit-learn, the rule of every criterion, and what is
-said where there are no segments."""
+"""Which number of segments: a range in one run, its indices against scikit-learn, the rule of every criterion, and
+what is said where there are no segments."""
 
 import re
 
@@ -225,9 +225,15 @@ AWKWARD = {
     "one and no more": (on_grid(blobs(300, 2, 3, 1)), "1..2", {"segments__choose": "stability"}),
     "five customers": (FIVE, "2..4", {"prepare__scale": "zscore"}),
     "up to every customer": (FIVE, "1..5", {"prepare__scale": "zscore", "segments__choose": "gap"}),
-    "duplicates": (np.repeat(on_grid(blobs(7, 2, 3, 2)), 9, axis=0), "2..7", {"segments__choose": "prediction_strength"}),
-    "one replicate": (on_grid(blobs(300, 2, 3, 4)), "2..4", {"stability__replicates": 1, "segments__choose": "stability"}),
-    "tree of five": (FIVE, "1..5", {"prepare__scale": "zscore", "segments__method": "hierarchy", "hierarchy__leaves": "all"}),
+    "duplicates": (
+        np.repeat(on_grid(blobs(7, 2, 3, 2)), 9, axis=0), "2..7", {"segments__choose": "prediction_strength"},
+    ),
+    "one replicate": (
+        on_grid(blobs(300, 2, 3, 4)), "2..4", {"stability__replicates": 1, "segments__choose": "stability"},
+    ),
+    "tree of five": (
+        FIVE, "1..5", {"prepare__scale": "zscore", "segments__method": "hierarchy", "hierarchy__leaves": "all"},
+    ),
 }  # fmt: skip
 
 

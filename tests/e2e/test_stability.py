@@ -1,5 +1,5 @@
-"""Stability of k-means segments: replicates, halves, restarts, against NumPy, SciPy and scikit-learn on the same weights
-and labels."""
+"""Stability of k-means segments: replicates, halves, restarts, against NumPy, SciPy and scikit-learn on the same
+weights and labels."""
 
 import numpy as np
 import oracle

@@ -54,7 +54,8 @@ OF_R = {"first": NUMBERS[0], "last": NUMBERS[-1], "sets": 40, "splits": 15, "rep
 
 
 def run_r(script: str, directory=None) -> subprocess.CompletedProcess:
-    return subprocess.run(["Rscript", "-e", script], cwd=directory, capture_output=True, text=True, timeout=120, check=False)
+    call = ["Rscript", "-e", script]
+    return subprocess.run(call, cwd=directory, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +80,8 @@ class Case:
             "prepare__scale": "none",
         }  # fmt: skip
         self.range = fit(directory / "range", path, segments__k="2..4", stability__replicates=0, **settings)
-        self.results = {
-            k: fit(directory / str(k), path, segments__k=k, stability__replicates=REPLICATES, **settings) for k in NUMBERS
-        }
+        settings["stability__replicates"] = REPLICATES
+        self.results = {k: fit(directory / str(k), path, segments__k=k, **settings) for k in NUMBERS}
 
     def read(self, name, **keywords) -> np.ndarray:
         return np.loadtxt(self.directory / f"{name}.txt", ndmin=2, **keywords)
@@ -126,8 +126,8 @@ def test_prediction_strength(case):
 
 @pytest.mark.parametrize("k", NUMBERS)
 def test_jaccard(case, k):
-    """clusterboot compares only the customers that were drawn, lohko all of them: a difference of 0.05 is allowed beside
-    the sampling error."""
+    """clusterboot compares only the customers that were drawn, lohko all of them: a difference of 0.05 is allowed
+    beside the sampling error."""
     results = case.results[k]
     jaccard = case.read(f"jaccard_{k}").reshape(k, -1)
     count = stability_oracle.table_of(results.segment, case.read(f"partition_{k}")[:, 0].astype(int) - 1, k, k)

@@ -6,7 +6,7 @@
 #include "cluster/minibatch.h"
 #include "replicates.h"
 
-enum { GROUPS = 4 };
+enum { GROUPS = 4, MOST_GROUPS = 12 };
 
 /* ---- customers ---- */
 
@@ -15,6 +15,15 @@ static double clear_groups(int64_t row, int64_t feature)
 {
     static const double place[GROUPS][2] = {{0, 0}, {50, 0}, {0, 60}, {70, 80}};
     return place[row % GROUPS][feature] + uniform(1, row, feature);
+}
+
+/* A dozen, two and two next to each other. */
+static double pairs_of_groups(int64_t row, int64_t feature)
+{
+    int64_t group = row % MOST_GROUPS;
+    double middle = feature == 0 ? 30.0 * (double)(group / 2 % 3) + 5.0 * (double)(group % 2)
+                                 : 30.0 * (double)(group / 6);
+    return middle + 2 * uniform(1, row, feature);
 }
 
 static bool second_block(int64_t row)
@@ -107,6 +116,23 @@ static void replicates_one_after_the_other(void **state)
     sample_close(&sample);
 }
 
+/* Whether replicate `b` has a segment for each of as many groups: row % groups. */
+static bool has_found(const struct sample *sample, const struct learned *learned, int64_t b, int64_t groups)
+{
+    int64_t group[MOST_GROUPS];
+    bool found = true;
+    for (int64_t h = 0; h < groups; h++)
+        group[h] = -1;
+    for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
+        int32_t h = sample_nearest(sample, row, centroids(sample, learned, b), groups);
+        if (h < 0)
+            continue;
+        found = found && (group[h] < 0 || group[h] == row % groups);
+        group[h] = row % groups;
+    }
+    return found;
+}
+
 static void clear_groups_are_found(void **state)
 {
     (void)state;
@@ -116,17 +142,30 @@ static void clear_groups_are_found(void **state)
         sample_open(&sample, &world, 3000, 2, clear_groups, i ? every_third : NULL);
         weigh(&learned, 5, 8);
         learn(&sample, &plain, GROUPS, 12, &learned);
-        for (int64_t b = 0; b < 12; b++) {
-            int32_t segment[GROUPS] = {-1, -1, -1, -1};
-            for (int64_t row = 0; row < GROUPS * 3; row++) {
-                int32_t h = sample_nearest(&sample, row, centroids(&sample, &learned, b), GROUPS);
-                segment[row % GROUPS] = h >= 0 ? h : segment[row % GROUPS];
-            }
-            for (int g = 0; g < GROUPS; g++)
-                for (int other = 0; other < g; other++)
-                    assert_true(segment[g] != segment[other]);
-        }
+        for (int64_t b = 0; b < 12; b++)
+            assert_true(has_found(&sample, &learned, b, GROUPS));
         check_means(&sample, &learned, NULL, 0);
+        forget(&learned);
+        sample_close(&sample);
+    }
+}
+
+/* A single start may put one centroid between two groups; of many the best is kept. */
+static void the_best_start_is_kept(void **state)
+{
+    (void)state;
+    for (int64_t starts = 1; starts <= 16; starts += 15) {
+        struct sample sample;
+        struct learned learned;
+        struct kmeans_settings settings = plain;
+        int64_t found = 0;
+        settings.restarts = starts;
+        sample_open(&sample, &world, 2500, 2, pairs_of_groups, NULL);
+        weigh(&learned, 1, 12);
+        learn(&sample, &settings, MOST_GROUPS, 12, &learned);
+        for (int64_t b = 0; b < 12; b++)
+            found += has_found(&sample, &learned, b, MOST_GROUPS);
+        assert_true(starts == 1 ? found < 12 : found == 12);
         forget(&learned);
         sample_close(&sample);
     }
@@ -155,6 +194,29 @@ static void without_polish_batches_end_where_they_did(void **state)
     minibatch_plan_close(&plan);
     forget(&learned);
     sample_close(&sample);
+}
+
+/* Where it is asked for: of everybody, each once, with polish and without. */
+static void inertia_is_that_of_the_centroids(void **state)
+{
+    (void)state;
+    for (int polish = 0; polish < 2; polish++) {
+        struct sample sample;
+        struct weighting one[2] = {{.kind = WEIGHTING_ONE}, {.kind = WEIGHTING_ONE}};
+        double centroid[2 * 5 * 3];
+        double inertia[2] = {-1, -1};
+        struct replicates replicates = {
+            .k = 5, .taken = 2, .weighting = one, .count = 2, .centroid = centroid, .inertia = inertia};
+        struct kmeans_settings settings = plain;
+        settings.polish = polish;
+        sample_open(&sample, &world, 3300, 3, clouds, every_third);
+        assert_ok(replicates_learn(&sample.customers, &sample.preparation, &settings, &replicates));
+        for (int b = 0; b < 2; b++)
+            assert_close(inertia[b], sample_inertia(&sample, centroid + b * 15, 5), 1e-12);
+        assert_memory_not_equal(centroid, centroid + 15, 15 * sizeof *centroid); /* from other starts */
+        assert_true((replicates.passes[2] == 1) == !polish);
+        sample_close(&sample);
+    }
 }
 
 /* ---- halves ---- */
@@ -252,7 +314,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_block_without_customers),
     cmocka_unit_test(replicates_one_after_the_other),
     cmocka_unit_test(clear_groups_are_found),
+    cmocka_unit_test(the_best_start_is_kept),
     cmocka_unit_test(without_polish_batches_end_where_they_did),
+    cmocka_unit_test(inertia_is_that_of_the_centroids),
     cmocka_unit_test(halves_complete_each_other),
     cmocka_unit_test(ranks_do_not_change_a_bit),
     cmocka_unit_test(other_replicates_do_not_change_a_bit),

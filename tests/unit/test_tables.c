@@ -89,6 +89,24 @@ static int32_t label_of(const struct labelings *labelings, int which, int64_t ro
                               : sample_nearest(&labelings->sample, row, labelling->centroid, labelling->k);
 }
 
+static void labels_are_those_of_each_way(void **state)
+{
+    (void)state;
+    struct labelings labelings;
+    int32_t *label = NULL;
+    open_all(&labelings, &world, ROWS, grid, some);
+    const struct partition *part = &labelings.sample.customers.partition;
+    assert_ok(memory_new(&label, part->block_count * BLOCK_ROWS, sizeof *label, "test labels"));
+    for (int which = 0; which < LABELINGS; which++) {
+        assert_ok(labelling_all(&labelings.of[which], &labelings.sample.customers, label));
+        for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++)
+            assert_int_equal(label[i],
+                             i < part->row_count ? label_of(&labelings, which, part->first_row + i) : -1);
+    }
+    free(label);
+    close_all(&labelings);
+}
+
 /* ---- tables ---- */
 
 static const struct weighting first_half = {WEIGHTING_FIRST_HALF, 5, 3};
@@ -260,6 +278,7 @@ static void customers_stay_with_their_segment(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(labels_are_those_of_each_way),
     cmocka_unit_test(tables_match_plain_loops),
     cmocka_unit_test(no_tables),
     cmocka_unit_test(halves_add_up),

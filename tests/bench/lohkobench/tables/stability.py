@@ -102,8 +102,8 @@ def measure(bench) -> dict:
 
 HOW = (
     "{replicates} bootstrap replicates of k-means, k {k}, {features} features: each learned from the customers drawn "
-    "again, each assigning all customers, each compared with the segments by the adjusted Rand index (ARI). The peer is "
-    "a loop over `KMeans(n_init=...).fit` of customers drawn with replacement, `predict` of all and "
+    "again, each assigning all customers, each compared with the segments by the adjusted Rand index (ARI). The peer "
+    "is a loop over `KMeans(n_init=...).fit` of customers drawn with replacement, `predict` of all and "
     "`adjusted_rand_score`, on the values that lohko prepared, in memory; only the loop is counted. Where it is timed "
     "on fewer replicates, the others are taken to last as long each. lohko's time is that of its phases "
     "{phases}, in which it also learns and compares the halves of five splits for prediction strength and the "
