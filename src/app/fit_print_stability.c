@@ -97,13 +97,15 @@ void fit_print_stability(const struct fit *fit)
     const struct stability *stability = &try->stability;
     char text[TEXT_SIZE];
     if (stability->replicates > 0) {
+        bool cloud = fit->selection.one_cloud;
         snprintf(text, sizeof text,
                  "Would they come out again? %" PRId64
                  " bootstrap replicates of the customers agree with these segments by a mean adjusted Rand "
-                 "index of %.2f (%s); "
-                 "behind each segment is its mean Jaccard index. Prediction strength %.2f, silhouette %.2f.",
-                 stability->replicates, stability->mean_ari, fit_verdict_of_all(fit),
-                 stability->mean_strength, try->indices.silhouette);
+                 "index of %.2f%s%s%s; behind each segment is its mean Jaccard index. Prediction strength "
+                 "%.2f, silhouette %.2f.",
+                 stability->replicates, stability->mean_ari, cloud ? "" : " (",
+                 cloud ? "" : fit_verdict_of_all(fit), cloud ? "" : ")", stability->mean_strength,
+                 try->indices.silhouette);
         putchar('\n');
         print_wrapped(text);
     }

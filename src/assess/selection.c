@@ -83,11 +83,13 @@ static int64_t most_predictable(const struct selection *selection)
     return pick;
 }
 
-/* Where the criterion picks none: the row that it likes best. */
+/* Where the criterion picks none: one segment, if that is in the range, else the row that it likes best. */
 static int64_t best_of_none(const struct selection *selection, enum criterion criterion)
 {
     double most = -(double)INFINITY;
     int64_t best = 0;
+    if (selection->row[0].k == 1)
+        return 0;
     for (int64_t i = 0; i < selection->count; i++) {
         const struct selection_row *row = &selection->row[i];
         double value = criterion == CHOOSE_GAP ? row->gap : row->prediction_strength;
@@ -144,7 +146,9 @@ const char *selection_criterion_name(enum criterion criterion)
 static void gap_reason(const struct selection *selection, char *text, size_t size)
 {
     const struct selection_row *row = &selection->row[selection->chosen];
-    if (selection->pick[CHOOSE_GAP] == SELECTION_NONE)
+    if (row->k == 1)
+        append(text, size, "the gap statistic finds no more");
+    else if (selection->pick[CHOOSE_GAP] == SELECTION_NONE)
         append(text, size, "the gap statistic is for one segment; of the others it is highest here (%.3f)",
                row->gap);
     else if (is_last_gap(selection, selection->chosen))
@@ -158,7 +162,9 @@ static void gap_reason(const struct selection *selection, char *text, size_t siz
 static void strength_reason(const struct selection *selection, char *text, size_t size)
 {
     const struct selection_row *row = &selection->row[selection->chosen];
-    if (selection->pick[CHOOSE_PREDICTION_STRENGTH] == SELECTION_NONE)
+    if (row->k == 1)
+        append(text, size, "no more have a prediction strength of %.1f", STABILITY_STRENGTH);
+    else if (selection->pick[CHOOSE_PREDICTION_STRENGTH] == SELECTION_NONE)
         append(text, size,
                "no number of segments has a prediction strength of %.1f; here it is highest (%.2f)",
                STABILITY_STRENGTH, row->prediction_strength);
@@ -171,7 +177,8 @@ void selection_reason(const struct selection *selection, enum criterion criterio
 {
     const struct selection_row *row = &selection->row[selection->chosen];
     text[0] = '\0';
-    append(text, size, "%" PRId64 " segments, by %s: ", row->k, selection_criterion_name(criterion));
+    append(text, size, "%" PRId64 " segment%s, by %s: ", row->k, row->k == 1 ? "" : "s",
+           selection_criterion_name(criterion));
     if (selection->pick[criterion] == SELECTION_UNKNOWN)
         append(text, size, "it could not be measured, so the fewest");
     else if (criterion == CHOOSE_SILHOUETTE)
@@ -193,11 +200,10 @@ static void warn_of_one_cloud(const struct selection *selection, char *text, siz
     const struct selection_row *row = &selection->row[selection->chosen];
     append(
         text, size,
-        "There are no segments here: %" PRId64
-        " segments bring these customers no closer together than customers spread evenly, without any "
-        "segments "
-        "(structure %.3f, +-%.3f). They are parts of one cloud, even where the same cuts come out again.\n",
-        row->k, selection->structure, selection->structure_error);
+        "No segments can be seen here: cutting these customers into %" PRId64
+        " brings them no closer together than cutting customers that are spread evenly (structure %.2f, give "
+        "or take %.2f). The segments are slices of one cloud, even where the same slices come out again.\n",
+        row->k, selection->structure, 2 * selection->structure_error);
 }
 
 static void warn_of_disagreement(const struct selection *selection, char *text, size_t size)

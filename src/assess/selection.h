@@ -52,8 +52,9 @@ struct selection {
     bool one_cloud; /* structure is not above SELECTION_EVEN and twice its error */
 };
 
-/* Fills in what is found, from the rows and gap_one. Where the criterion picks none, the row that it likes
- * best is chosen: the highest gap or strength; where it is unknown, the first. */
+/* Fills in what is found, from the rows and gap_one. Where the criterion picks none, one segment is
+ * chosen, if that is in the range, else the row that it likes best: the highest gap or strength; where it is
+ * unknown, the first. */
 void selection_choose(struct selection *selection, enum criterion criterion);
 
 /* With the gaps of one segment and of the chosen ones against sets over the middle of the box. */

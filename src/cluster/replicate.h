@@ -30,8 +30,8 @@ struct replicates {
 };
 
 /* With the settings that kmeans_run had for the same customers. The memory does not grow with the number of
- * replicates. A replicate with fewer different customers than k has fewer segments: some of its centroids are
- * alike. Collective. */
+ * replicates. With polish, a replicate with fewer different customers than k has fewer segments: some of
+ * its centroids are alike. Collective. */
 status_t replicates_learn(const struct customers *customers, const struct preparation *preparation,
                           const struct kmeans_settings *settings, struct replicates *replicates)
     __attribute__((warn_unused_result));

@@ -244,6 +244,8 @@ PICKS = dict(zip(CRITERIA, [pick_silhouette, pick_stability, pick_gap, pick_stre
 
 def fallback(table, criterion: str) -> int:
     """Taken where the criterion finds no segments: what it likes best."""
+    if table["k"][0] == 1:
+        return 1
     return table["k"][np.nanargmax(table["gap" if criterion == "gap" else "prediction_strength"])]
 
 

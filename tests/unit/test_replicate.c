@@ -107,10 +107,10 @@ static void replicates_one_after_the_other(void **state)
     struct learned learned;
     struct kmeans_settings settings = plain;
     settings.restarts = 20;
-    sample_open(&sample, &alone, 64, WIDE, clouds, NULL);
-    assert_int_equal(kmeans_side_by_side(&sample.customers, K, settings.restarts, 3), 1);
-    weigh(&learned, 3, 2);
-    learn(&sample, &settings, K, 3, &learned);
+    sample_open(&sample, &alone, 40, WIDE, clouds, NULL);
+    assert_int_equal(kmeans_side_by_side(&sample.customers, K, settings.restarts, 2), 1);
+    weigh(&learned, 3, 1);
+    learn(&sample, &settings, K, 2, &learned);
     check_means(&sample, &learned, NULL, 0);
     forget(&learned);
     sample_close(&sample);

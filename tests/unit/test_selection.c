@@ -142,7 +142,7 @@ static void gaps_that_are_not_known(void **state)
 static void gaps_from_one_segment_on(void **state)
 {
     (void)state;
-    check_gap(1, 3, 1, VALUES(1, 1.125, 0), SELECTION_NONE, 1);
+    check_gap(1, 3, 1, VALUES(1, 1.125, 0), SELECTION_NONE, 0); /* and is then taken */
     check_gap(1, 3, 1, VALUES(1, 0.5, 0), SELECTION_NONE, 0);
     check_gap(1, 3, 1, VALUES(1, 2, 0), 1, 1);
     check_gap(1, 1, 1, VALUES(1), SELECTION_NONE, 0);
@@ -239,6 +239,8 @@ static void reasons_by_the_gap(void **state)
         &selection, CHOOSE_GAP,
         "5 segments, by gap: the gap statistic is for one segment; of the others it is highest here "
         "(1.250).");
+    row[0].k = 1;
+    expect_reason(&selection, CHOOSE_GAP, "1 segment, by gap: the gap statistic finds no more.");
 }
 
 /* ---- warnings ---- */
@@ -370,9 +372,9 @@ static void one_cloud_is_said_first(void **state)
                     &(struct gap){.k = 3, .gap = 0.485, .error = 0.004});
     expect_warnings(
         &selection,
-        "There are no segments here: 3 segments bring these customers no closer together than "
-        "customers spread evenly, without any segments (structure -0.015, +-0.005). They are parts of "
-        "one cloud, even where the same cuts come out again.\n"
+        "No segments can be seen here: cutting these customers into 3 brings them no closer together "
+        "than cutting customers that are spread evenly (structure -0.02, give or take 0.01). The "
+        "segments are slices of one cloud, even where the same slices come out again.\n"
         "Nothing here is stable: bootstrap replicates agree with the segments by a mean adjusted Rand "
         "index of at most 0.25, below 0.6. Do not build on these segments.\n"
         "The criteria disagree: silhouette 2, stability 3.");
