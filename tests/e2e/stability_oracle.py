@@ -219,10 +219,11 @@ def pick_stability(table, one):
 
 
 def pick_gap(table, one):
-    """The fewest with gap(k) >= gap(next) - error(next), one segment (0) before them."""
-    if math.isnan(one["gap"]):
+    """The fewest with gap(k) >= gap(next) - error(next), one segment (0) before them; up to the first that is unknown."""
+    known = np.flatnonzero(np.isnan(np.append(table["gap"], np.nan)))[0]
+    if math.isnan(one["gap"]) or known == 0:
         return None
-    k, gap, error = table["k"], table["gap"], table["gap_error"]
+    k, gap, error = (table[name][:known] for name in ("k", "gap", "gap_error"))
     if k[0] > 1:
         k, gap, error = np.append(1, k), np.append(one["gap"], gap), np.append(one["gap_error"], error)
     content = np.flatnonzero(gap[:-1] >= gap[1:] - error[1:])
@@ -257,12 +258,12 @@ def check_choice(results, criterion: str):
     picks = {name: pick(table, one) for name, pick in PICKS.items()}
     told = results.summary["selection"]
     assert told["picks"] == picks
-    expected = picks[criterion] or fallback(table, criterion)
+    expected = table["k"][0] if picks[criterion] is None else picks[criterion] or fallback(table, criterion)
     assert attributes["chosen"] == told["chosen"] == expected == len(results.size) == results.summary["k"]
     name = criterion.replace("_", " ")
     assert attributes["criterion"] == told["criterion"] == name
     assert attributes["reason"] == told["reason"] and attributes["warnings"] == told["warnings"]
-    assert told["reason"].startswith(f"{expected} segments, by {name}: ")
+    assert told["reason"].startswith(f"{expected} segment{'' if expected == 1 else 's'}, by {name}: ")
     assert told["one_cloud"] == bool(attributes["one_cloud"])
     known = [pick for pick in picks.values() if pick is not None]
     assert ("The criteria disagree" in told["warnings"]) == (len(set(known)) > 1)

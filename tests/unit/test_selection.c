@@ -240,6 +240,7 @@ static void reasons_by_the_gap(void **state)
         "5 segments, by gap: the gap statistic is for one segment; of the others it is highest here "
         "(1.250).");
     row[0].k = 1;
+    row[0].gap = 2.0;
     expect_reason(&selection, CHOOSE_GAP, "1 segment, by gap: the gap statistic finds no more.");
 }
 
