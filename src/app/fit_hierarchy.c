@@ -118,7 +118,7 @@ static status_t list_cuts(struct fit *fit)
         if (!is_there)
             fit->cut[fit->cuts++] = (struct fit_cut){.segments = config->k_low + i};
     }
-    if (!status)
+    if (!status && fit->cuts > 0)
         qsort(fit->cut, (size_t)fit->cuts, sizeof *fit->cut, by_segments);
     return status;
 }

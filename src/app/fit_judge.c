@@ -4,6 +4,7 @@
 
 #include "app/fit.h"
 #include "assess/tables.h"
+#include "assess/valley.h"
 #include "core/memory.h"
 
 struct weighting fit_weighting(const struct fit *fit, int64_t w)
@@ -102,9 +103,13 @@ static status_t measure_structure(struct fit *fit)
     if (try->segments.k == 1)
         return STATUS_OK;
     log_phase_begin(&fit->log, "structure");
+    double border = (double)NAN;
     status_t status = gap_measure(&fit->customers, &settings, gap, 2, &fit->reference_customers);
     if (!status)
-        selection_weigh(&fit->selection, &gap[0], &gap[1]);
+        status = valley_measure(&fit->customers, try->segments.k, try->segments.centroid, try->segments.size,
+                                &border);
+    if (!status)
+        selection_weigh(&fit->selection, &gap[0], &gap[1], border);
     return status;
 }
 

@@ -49,7 +49,9 @@ static double tree_bytes(const struct fit *fit, const struct partition *most, in
         return 0.0;
     struct hierarchy_settings settings = fit_hierarchy_settings(config, customers);
     double leaves = (double)(settings.every_customer ? customers : settings.leaves);
-    double cuts = (double)config->levels.count + 2;
+    bool is_cut = config->method == METHOD_HIERARCHY;
+    double tries = is_cut ? (double)(config->k_high - config->k_low + 1) : 0;
+    double cuts = (double)config->levels.count + tries + 1;
     return hierarchy_bytes(&settings, customers, most->block_count * BLOCK_ROWS, fit->table.features,
                            fit->comm->size, ranks_here) +
            leaves * cuts * (double)sizeof(int32_t);
@@ -80,12 +82,17 @@ static double judging_bytes(const struct fit *fit, const struct partition *most,
     int64_t tries = config->k_high - config->k_low + 1;
     double rows = (double)most->block_count * BLOCK_ROWS;
     double sample = (double)FIT_SAMPLE * ((double)fit->table.features + 4.0 * (double)tries) * sizeof(double);
-    double bytes = rows * sizeof(float) + sample;
+    double k = (double)config->k_high;
+    double bytes =
+        rows * sizeof(float) + sample + (tries > 1 ? (double)tries * k * k * sizeof(int64_t) : 0.0);
     if (is_judged(config) && config->method == METHOD_KMEANS) {
         bytes += replicate_bytes(fit, most);
     } else if (is_judged(config)) {
         struct hierarchy_settings settings = fit_hierarchy_settings(config, customers);
-        bytes += retree_bytes(&settings, customers, fit->table.features, tries, fit->comm->size, ranks_here);
+        double leaves = (double)(settings.every_customer ? customers : settings.leaves);
+        /* of two trees: cuts and weights; in how many replicates each leaf stays, for each cut */
+        bytes += retree_bytes(&settings, customers, fit->table.features, tries, fit->comm->size, ranks_here) +
+                 leaves * ((double)tries * (2 * sizeof(int32_t) + sizeof(float)) + 3 * sizeof(int64_t));
     }
     return is_judged(config) ? bytes + gap_bytes(customers, fit->table.features, fit->comm->size) : bytes;
 }

@@ -55,10 +55,11 @@ static void print_heading(const struct fit *fit, int path_width)
 {
     char count[40];
     group_digits(fit->survey.customers, count, sizeof count);
-    printf("\n%s customers in %" PRId64 " segments, by %" PRId64
+    printf("\n%s customers in %" PRId64 " segment%s, by %" PRId64
            " features; the segments explain %.0f %% of the "
            "variance\n\n",
-           count, fit->segments->k, fit->preparation.count, 100 * segments_explained(fit->segments));
+           count, fit->segments->k, fit->segments->k == 1 ? "" : "s", fit->preparation.count,
+           100 * segments_explained(fit->segments));
     printf("%7s %14s %7s  %-*s  ", "segment", "customers", "share", path_width, "path");
     if (fit->config.replicates > 0)
         printf("%-*s  ", VERDICT_WIDTH, "comes out again");

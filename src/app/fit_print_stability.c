@@ -96,16 +96,19 @@ void fit_print_stability(const struct fit *fit)
     const struct fit_try *try = fit->chosen;
     const struct stability *stability = &try->stability;
     char text[TEXT_SIZE];
-    if (stability->replicates > 0) {
+    if (stability->replicates > 0 && stability->k > 1) {
         bool cloud = fit->selection.one_cloud;
+        char silhouette[32] = ""; /* one segment has none */
+        if (!isnan(try->indices.silhouette))
+            snprintf(silhouette, sizeof silhouette, ", silhouette %.2f", try->indices.silhouette);
         snprintf(text, sizeof text,
                  "Would they come out again? %" PRId64
                  " bootstrap replicates of the customers agree with these segments by a mean adjusted Rand "
                  "index of %.2f%s%s%s; behind each segment is its mean Jaccard index. Prediction strength "
-                 "%.2f, silhouette %.2f.",
+                 "%.2f%s.",
                  stability->replicates, stability->mean_ari, cloud ? "" : " (",
                  cloud ? "" : fit_verdict_of_all(fit), cloud ? "" : ")", stability->mean_strength,
-                 try->indices.silhouette);
+                 silhouette);
         putchar('\n');
         print_wrapped(text);
     }

@@ -75,14 +75,14 @@ json_t *fit_summary_selection(const struct fit *fit)
     bool is_range = fit->tries > 1;
     selection_reason(selection, criterion, reason, sizeof reason);
     selection_warnings(selection, warnings, sizeof warnings);
-    return json_pack("{s:I, s:s?, s:s?, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "chosen",
+    return json_pack("{s:I, s:s?, s:s?, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "chosen",
                      (json_int_t)fit->segments->k, "criterion",
                      is_range ? selection_criterion_name(criterion) : NULL, "reason",
                      is_range ? reason : NULL, "warnings", warnings, "one_cloud", (int)selection->one_cloud,
                      "gap_of_one_segment", number(selection->gap_one), "gap_error_of_one_segment",
-                     number(selection->gap_one_error), "structure", number(selection->structure),
-                     "structure_error", number(selection->structure_error), "picks",
-                     is_range ? picks(selection) : json_null(), "tried", array);
+                     number(selection->gap_one_error), "structure", number(selection->structure), "border",
+                     number(selection->border), "structure_error", number(selection->structure_error),
+                     "picks", is_range ? picks(selection) : json_null(), "tried", array);
 }
 
 json_t *fit_summary_stability(const struct fit *fit)

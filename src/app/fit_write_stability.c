@@ -98,6 +98,7 @@ static status_t write_choice(const struct fit *fit, struct results_file *results
         {.name = "gap_error_of_one_segment", .real = selection->gap_one_error},
         {.name = "structure", .real = selection->structure},
         {.name = "structure_error", .real = selection->structure_error},
+        {.name = "border", .real = selection->border},
         {.name = "one_cloud", .whole = true, .integer = selection->one_cloud},
         {.name = "reference_sets", .whole = true, .integer = fit->gap ? FIT_REFERENCES : 0},
         {.name = "reference_customers", .whole = true, .integer = fit->reference_customers},

@@ -139,14 +139,25 @@ static void take_gap(const struct measuring *measuring, int64_t g, int64_t custo
     gap->error = comparable ? sqrt(squares / sets) * sqrt(1 + 1 / sets) : (double)NAN;
 }
 
+/* With more, segments of so few customers each say little of more customers. */
+static int64_t most_segments(int64_t reference_customers)
+{
+    return reference_customers > 1 ? reference_customers / 2 : 1;
+}
+
 status_t gap_measure(const struct customers *customers, const struct gap_settings *settings, struct gap *gaps,
                      int64_t count, int64_t *reference_customers)
 {
     struct measuring measuring = {.settings = settings, .gaps = gaps, .count = count};
     int64_t most = settings->tree ? GAP_TREE_CUSTOMERS : GAP_CUSTOMERS;
     *reference_customers = customers->used < most ? customers->used : most;
+    while (measuring.count > 0 && gaps[measuring.count - 1].k > most_segments(*reference_customers)) {
+        struct gap *unknown = &gaps[--measuring.count];
+        unknown->gap = (double)NAN;
+        unknown->error = (double)NAN;
+    }
     status_t status =
-        comm_agree(customers->comm, memory_new(&measuring.logarithm, settings->references * count,
+        comm_agree(customers->comm, memory_new(&measuring.logarithm, settings->references * measuring.count,
                                                sizeof *measuring.logarithm, "gaps"));
     if (!status)
         status = box_measure(customers, &measuring.box);
@@ -156,7 +167,7 @@ status_t gap_measure(const struct customers *customers, const struct gap_setting
         status = reference_open(&measuring.set, customers, &measuring.box, *reference_customers);
     if (!status)
         status = measure_sets(&measuring, customers->log);
-    for (int64_t g = 0; !status && g < count; g++)
+    for (int64_t g = 0; !status && g < measuring.count; g++)
         take_gap(&measuring, g, customers->used);
     reference_close(&measuring.set);
     box_free(&measuring.box);

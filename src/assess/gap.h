@@ -33,7 +33,7 @@ struct gap {
     /* Found; gap = mean over the sets of log(inertia* / customers*) - log(inertia / customers), those with a
      * star of a set; error = sd sqrt(1 + 1 / sets), sd the deviation of the first logarithm over the sets
      * with 1 / sets, as published. Where the inertia is 0 the gap is infinite and the error as it is. Where a
-     * set's is 0 (as many segments as it has customers, or a box without extent) both are NaN. */
+     * set's is 0 (a box without extent), or k is above half of a set's customers, both are NaN. */
     double gap;
     double error;
 };

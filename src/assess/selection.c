@@ -111,17 +111,29 @@ void selection_choose(struct selection *selection, enum criterion criterion)
     selection->chosen = pick >= 0 ? pick : pick == SELECTION_NONE ? best_of_none(selection, criterion) : 0;
     selection->structure = (double)NAN;
     selection->structure_error = (double)NAN;
+    selection->border = (double)NAN;
     selection->one_cloud = false;
+    selection->too_few = false;
     double stability = highest_stability(selection);
     selection->unstable = isfinite(stability) && stability < STABILITY_PATTERN;
 }
 
-void selection_weigh(struct selection *selection, const struct gap *one, const struct gap *chosen)
+static bool is_gap_for_one(const struct selection *selection)
+{
+    const struct selection_row *row = &selection->row[selection->chosen];
+    return row->gap <= selection->gap_one + 2 * hypot(row->gap_error, selection->gap_one_error);
+}
+
+void selection_weigh(struct selection *selection, const struct gap *one, const struct gap *chosen,
+                     double border)
 {
     selection->structure = chosen->gap - one->gap;
     selection->structure_error = hypot(chosen->error, one->error);
-    selection->one_cloud =
-        chosen->k > 1 && selection->structure <= SELECTION_EVEN + 2 * selection->structure_error;
+    selection->border = border;
+    selection->too_few = chosen->k > 1 && selection->structure_error > SELECTION_TELLS;
+    bool even = selection->structure <= SELECTION_EVEN + 2 * selection->structure_error;
+    selection->one_cloud = chosen->k > 1 && !selection->too_few && border >= SELECTION_VALLEY &&
+                           (even || is_gap_for_one(selection));
 }
 
 /* ---- words ---- */
@@ -197,13 +209,13 @@ void selection_reason(const struct selection *selection, enum criterion criterio
 
 static void warn_of_one_cloud(const struct selection *selection, char *text, size_t size)
 {
-    const struct selection_row *row = &selection->row[selection->chosen];
     append(
         text, size,
-        "No segments can be seen here: cutting these customers into %" PRId64
-        " brings them no closer together than cutting customers that are spread evenly (structure %.2f, give "
-        "or take %.2f). The segments are slices of one cloud, even where the same slices come out again.\n",
-        row->k, selection->structure, 2 * selection->structure_error);
+        "No separate segments can be seen here. Customers are as dense on the borders between these %" PRId64
+        " segments as around their centres, and the segments fit them no better than segments fit customers "
+        "that are "
+        "spread evenly. They are slices of one cloud, even where the same slices come out again.\n",
+        selection->row[selection->chosen].k);
 }
 
 static void warn_of_disagreement(const struct selection *selection, char *text, size_t size)
@@ -228,7 +240,7 @@ static void warn_of_disagreement(const struct selection *selection, char *text, 
         append(text, size, "%s %s ", begun ? "," : "", selection_criterion_name((enum criterion)c));
         begun = true;
         if (pick == SELECTION_NONE)
-            append(text, size, "none");
+            append(text, size, "none (no segments)");
         else
             append(text, size, "%" PRId64, selection->row[pick].k);
     }
@@ -248,6 +260,10 @@ void selection_warnings(const struct selection *selection, char *text, size_t si
     text[0] = '\0';
     if (selection->one_cloud)
         warn_of_one_cloud(selection, text, size);
+    if (selection->too_few)
+        append(text, size,
+               "These are too few customers to tell segments from one cloud, or to say what would come out "
+               "again.\n");
     if (selection->unstable)
         warn_of_instability(selection, text, size);
     warn_of_disagreement(selection, text, size);
