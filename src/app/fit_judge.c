@@ -115,6 +115,17 @@ static status_t measure_structure(struct fit *fit)
 
 /* ---- the choice ---- */
 
+/* The share of restarts that found the same segments. */
+static double found_again(const struct fit_try *try)
+{
+    int64_t same = 0;
+    if (!try->seed_ari || try->segments.k == 1)
+        return (double)NAN;
+    for (int64_t r = 0; r < try->kmeans.restarts; r++)
+        same += try->seed_ari[r] >= SELECTION_SAME;
+    return (double)same / (double)try->kmeans.restarts;
+}
+
 static status_t choose(struct fit *fit)
 {
     struct selection *selection = &fit->selection;
@@ -138,6 +149,7 @@ static status_t choose(struct fit *fit)
         selection->gap_one_error = gaps ? fit->gap[0].error : (double)NAN;
         selection_choose(selection, (enum criterion)fit->config.choose);
         fit->chosen = &fit->tried[selection->chosen];
+        selection->found_again = found_again(fit->chosen);
         fit->segments = &fit->chosen->segments;
     }
     return comm_agree(fit->comm, status);

@@ -1,5 +1,6 @@
 /* What people read on the terminal: the segments, and how cuts of the tree lie in each other. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,14 +180,24 @@ static void print_tree(const struct fit *fit)
 
 /* ---- all ---- */
 
+static void print_restarts(const struct fit *fit)
+{
+    const struct kmeans_result *kmeans = &fit->chosen->kmeans;
+    double same = fit->selection.found_again * (double)kmeans->restarts;
+    printf("%" PRId64 " of %" PRId64 " restarts came within 1 %% of the best", restarts_near_the_best(kmeans),
+           kmeans->restarts);
+    if (!isnan(same))
+        printf(", %.0f found nearly the same segments", same);
+    printf("; ");
+}
+
 static void print_end(const struct fit *fit)
 {
     const char *directory = fit->config.output;
     printf("\n");
     print_tree(fit);
     if (fit->config.method == METHOD_KMEANS)
-        printf("%" PRId64 " of %" PRId64 " restarts came within 1 %% of the best; ",
-               restarts_near_the_best(&fit->chosen->kmeans), fit->chosen->kmeans.restarts);
+        print_restarts(fit);
     printf("%.1f s, %.2f GiB a rank at most\n", log_elapsed(&fit->log), (double)fit->peak_memory / 0x1p30);
     printf(
         "%s/segments.csv   the table for people\n%s/results.h5     every customer's segment; the model; "

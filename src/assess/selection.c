@@ -112,6 +112,7 @@ void selection_choose(struct selection *selection, enum criterion criterion)
     selection->structure = (double)NAN;
     selection->structure_error = (double)NAN;
     selection->border = (double)NAN;
+    selection->found_again = (double)NAN;
     selection->one_cloud = false;
     selection->too_few = false;
     double stability = highest_stability(selection);
@@ -266,6 +267,11 @@ void selection_warnings(const struct selection *selection, char *text, size_t si
                "again.\n");
     if (selection->unstable)
         warn_of_instability(selection, text, size);
+    if (selection->found_again < 0.5)
+        append(text, size,
+               "Most restarts end in other segments than these. So may replicates, which then say less for "
+               "them than "
+               "they could; more kmeans.restarts help.\n");
     warn_of_disagreement(selection, text, size);
     size_t length = strlen(text);
     if (length > 0 && text[length - 1] == '\n')

@@ -21,6 +21,8 @@
 #define SELECTION_EVEN 0.02
 #define SELECTION_VALLEY 0.5
 #define SELECTION_TELLS 0.05
+/* A restart has found the same segments from this adjusted Rand index on. */
+#define SELECTION_SAME 0.9
 
 /* A number of segments; NaN for what was not measured. */
 struct selection_row {
@@ -44,6 +46,9 @@ struct selection {
     int64_t count;
     double gap_one; /* the gap of one segment, and its error; NaN where it was not measured */
     double gap_one_error;
+    /* The share of restarts that found the chosen segments; NaN where there are none. Set by the caller, once
+     * the choice is made. */
+    double found_again;
     /* Found by selection_choose: */
     int64_t pick[CRITERIA];
     int64_t chosen; /* row */

@@ -56,18 +56,18 @@ static double *centroids_of(const struct batch_of *some, int64_t i)
 /* Gives up the worse half of each replicate's starts; `alive`: of each model; `fit`: restarts. */
 static void drop_half(const struct batch_of *some, struct panel *panel, bool *alive, __float128 *fit)
 {
-    int64_t restarts = some->settings->restarts;
+    int64_t starts = some->settings->restarts;
     for (int64_t i = 0; i < some->count; i++) {
-        bool *is_alive = alive + i * restarts;
+        bool *is_alive = alive + i * starts;
         int64_t left = 0;
-        for (int64_t r = 0; r < restarts; r++) {
+        for (int64_t r = 0; r < starts; r++) {
             left += is_alive[r];
             if (is_alive[r])
-                fit[r] = fit_of(&panel->model[i * restarts + r], some->customers->features);
+                fit[r] = fit_of(&panel->model[i * starts + r], some->customers->features);
         }
         for (int64_t drop = left / 2; drop > 0; drop--) {
             int64_t worst = -1;
-            for (int64_t r = 0; r < restarts; r++) {
+            for (int64_t r = 0; r < starts; r++) {
                 if (is_alive[r] && (worst < 0 || fit[r] <= fit[worst]))
                     worst = r;
             }
@@ -79,11 +79,11 @@ static void drop_half(const struct batch_of *some, struct panel *panel, bool *al
 /* The one start that each replicate has left. */
 static void take_starts(const struct batch_of *some, const struct panel *panel, const bool *alive)
 {
-    int64_t restarts = some->settings->restarts;
+    int64_t starts = some->settings->restarts;
     size_t size = (size_t)(some->replicates->k * some->customers->features) * sizeof(double);
     for (int64_t m = 0; m < panel->count; m++) {
         if (alive[m])
-            memcpy(centroids_of(some, m / restarts), panel->model[m].centroid, size);
+            memcpy(centroids_of(some, m / starts), panel->model[m].centroid, size);
     }
 }
 
@@ -118,17 +118,25 @@ static status_t run_off(struct batch_of *some, struct panel *panel)
     return status;
 }
 
+/* Draws depend on the weighting alone, whichever others are asked for; the result's restarts made others. */
+static status_t seed_starts(const struct batch_of *some, struct panel *panel, int64_t i)
+{
+    const struct weighting *weighting = &some->replicates->weighting[some->first + i];
+    int64_t starts = some->settings->restarts;
+    int64_t number = (((int64_t)weighting->kind << 32) + weighting->index) * starts;
+    return seeds_choose(some->seeds, panel, i * starts, starts, number);
+}
+
 static status_t learn_starts(struct batch_of *some)
 {
-    int64_t restarts = some->settings->restarts;
+    int64_t starts = some->settings->restarts;
     struct panel panel = {0};
-    status_t status = panel_open_alike(&panel, some->customers, some->preparation, some->count * restarts,
+    status_t status = panel_open_alike(&panel, some->customers, some->preparation, some->count * starts,
                                        some->replicates->k);
     if (!status)
-        weigh(some, &panel, restarts);
-    /* draws that the result's own restarts did not make */
-    if (!status)
-        status = seeds_choose(some->seeds, &panel, 0, panel.count, (some->first + 1) * restarts);
+        weigh(some, &panel, starts);
+    for (int64_t i = 0; !status && i < some->count; i++)
+        status = seed_starts(some, &panel, i);
     if (!status) {
         panel_add(&panel, some->plan.chosen, minibatch_next(&some->plan));
         status = run_off(some, &panel);

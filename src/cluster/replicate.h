@@ -2,7 +2,10 @@
  *
  * Learned by the rules of kmeans.h: each draws as many starts from the same candidates, learns on the same
  * mini-batches and is polished on everybody. But it is the first mini-batch that decides between the starts:
- * every few passes over it the worse half of them is given up. And the swap search is left out. */
+ * every few passes over it the worse half of them is given up. And the swap search is left out: where only
+ * that has found the optimum, replicates end elsewhere more often, and agree less than they might. (The
+ * segments of all customers as one more start would win nearly always: with many customers the best optimum
+ * for all is the best for a replicate too, whatever k is, and stability would tell nothing.) */
 #ifndef LOHKO_CLUSTER_REPLICATE_H
 #define LOHKO_CLUSTER_REPLICATE_H
 

@@ -279,13 +279,16 @@ static void disagreement(void **state)
     row[0].prediction_strength = row[1].prediction_strength = 0.1;
     selection_choose(&selection, CHOOSE_SILHOUETTE);
     expect_warnings(&selection,
-                    "The criteria disagree: silhouette 3, stability 4, gap none, prediction strength none.");
+                    "The criteria disagree: silhouette 3, stability 4, gap none (no segments), prediction "
+                    "strength none (no segments).");
     row[1].silhouette = row[2].stability = none;
     selection_choose(&selection, CHOOSE_GAP);
     expect_warnings(&selection, ""); /* both say none */
     row[2].silhouette = 0.25;
     selection_choose(&selection, CHOOSE_GAP);
-    expect_warnings(&selection, "The criteria disagree: silhouette 4, gap none, prediction strength none.");
+    expect_warnings(&selection,
+                    "The criteria disagree: silhouette 4, gap none (no segments), prediction strength none "
+                    "(no segments).");
     selection.count = 1; /* no choice, no disagreement */
     row[0].silhouette = 0.5;
     selection_choose(&selection, CHOOSE_GAP);
@@ -327,38 +330,41 @@ static void instability(void **state)
                     "Rand index of -0.10, below 0.6. Do not build on these segments.");
 }
 
-static bool is_one_cloud(int64_t k, double structure, double error_of_one, double error, double by)
+/* The published gaps differ by `gaps`, with errors of 0.03 and 0.04. */
+static bool is_one_cloud(int64_t k, double structure, double error, double border, double gaps)
 {
-    struct selection selection = {.count = 0};
-    struct gap one = {.k = 1, .gap = 0.25, .error = error_of_one};
-    struct gap chosen = {.k = k, .gap = 0.25 + structure + by, .error = error};
-    selection_weigh(&selection, &one, &chosen);
-    if (!isnan(structure)) {
-        assert_close(selection.structure, structure + by, 1e-12);
-        assert_close(selection.structure_error, hypot(error_of_one, error), 1e-15);
-    }
+    struct selection_row row = {.k = k, .gap = 1.0 + gaps, .gap_error = 0.03};
+    struct selection selection = {.row = &row, .count = 1, .gap_one = 1.0, .gap_one_error = 0.04};
+    struct gap one = {.k = 1, .gap = 0.25, .error = 0};
+    struct gap chosen = {.k = k, .gap = 0.25 + structure, .error = error};
+    selection_weigh(&selection, &one, &chosen, border);
+    if (isfinite(structure))
+        assert_close(selection.structure, structure, 1e-12);
+    assert_true(selection.border == border || isnan(border));
+    assert_int_equal(selection.too_few, k > 1 && error > 0.05);
     return selection.one_cloud;
 }
 
-/* Up to 0.02 and twice the error, which is that of both gaps together. */
 static void one_cloud(void **state)
 {
     (void)state;
-    struct selection selection = {.count = 0};
-    struct gap zero = {.k = 1, .gap = 0, .error = 0.375};
-    struct gap bound = {.k = 3, .gap = SELECTION_EVEN + 2 * 0.625, .error = 0.5};
-    selection_weigh(&selection, &zero, &bound);
-    assert_true(selection.structure == bound.gap && selection.structure_error == 0.625 &&
-                selection.one_cloud);
-    bound.gap = nextafter(bound.gap, 2);
-    selection_weigh(&selection, &zero, &bound);
-    assert_false(selection.one_cloud);
-    assert_true(is_one_cloud(2, 0.02, 0, 0, -1e-9) && !is_one_cloud(2, 0.02, 0, 0, 1e-9));
-    assert_true(is_one_cloud(7, 0.12, 0.03, 0.04, -1e-9) && !is_one_cloud(7, 0.12, 0.03, 0.04, 1e-9));
-    assert_true(is_one_cloud(2, -3, 0.01, 0.01, 0));
-    assert_false(is_one_cloud(1, 0, 0.5, 0.5, 0)); /* of one segment nothing is said */
-    assert_false(is_one_cloud(2, none, 0, 0, 0));
-    assert_false(is_one_cloud(2, (double)INFINITY, 0, 0.1, 0));
+    struct selection_row row = {.k = 3};
+    struct selection selection = {.row = &row, .count = 1};
+    selection_weigh(&selection, &(struct gap){.k = 1, .gap = 0, .error = 0.375},
+                    &(struct gap){.k = 3, .gap = 0.5, .error = 0.5}, 1);
+    assert_true(selection.structure == 0.5 && selection.structure_error == 0.625);
+    /* customers on the borders, and no more structure than 0.02 and twice the error */
+    assert_true(is_one_cloud(2, 0.02 - 1e-9, 0, 0.5, 1) && !is_one_cloud(2, 0.02 + 1e-9, 0, 0.5, 1));
+    assert_true(is_one_cloud(7, 0.1 - 1e-9, 0.04, 1, 1) && !is_one_cloud(7, 0.1 + 1e-9, 0.04, 1, 1));
+    assert_false(is_one_cloud(2, -3, 0.01, nextafter(0.5, 0), 1)); /* few on the borders */
+    /* or a gap that is not above that of one segment by twice both errors */
+    assert_true(is_one_cloud(2, 1, 0, 1, 0.1 - 1e-9) && !is_one_cloud(2, 1, 0, 1, 0.1 + 1e-9));
+    assert_false(is_one_cloud(2, 1, 0, 0.4, -1));
+    /* nothing is said of one segment, of too few customers, or of what is not known */
+    assert_false(is_one_cloud(1, 0, 0.01, 1, 0));
+    assert_true(is_one_cloud(2, 0, 0.05, 1, 1) && !is_one_cloud(2, 0, nextafter(0.05, 1), 1, 1));
+    assert_false(is_one_cloud(2, none, none, 1, 1));
+    assert_false(is_one_cloud(2, 0, 0, none, 0));
 }
 
 static void one_cloud_is_said_first(void **state)
@@ -370,12 +376,13 @@ static void one_cloud_is_said_first(void **state)
     row[0].silhouette = 0.5;
     selection_choose(&selection, CHOOSE_STABILITY);
     selection_weigh(&selection, &(struct gap){.k = 1, .gap = 0.5, .error = 0.003},
-                    &(struct gap){.k = 3, .gap = 0.485, .error = 0.004});
+                    &(struct gap){.k = 3, .gap = 0.485, .error = 0.004}, 1.0);
     expect_warnings(
         &selection,
-        "No segments can be seen here: cutting these customers into 3 brings them no closer together "
-        "than cutting customers that are spread evenly (structure -0.02, give or take 0.01). The "
-        "segments are slices of one cloud, even where the same slices come out again.\n"
+        "No separate segments can be seen here. Customers are as dense on the borders between these 3 "
+        "segments as around their centres, and the segments fit them no better than segments fit "
+        "customers that are spread evenly. They are slices of one cloud, even where the same slices come "
+        "out again.\n"
         "Nothing here is stable: bootstrap replicates agree with the segments by a mean adjusted Rand "
         "index of at most 0.25, below 0.6. Do not build on these segments.\n"
         "The criteria disagree: silhouette 2, stability 3.");
