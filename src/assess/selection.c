@@ -119,22 +119,34 @@ void selection_choose(struct selection *selection, enum criterion criterion)
     selection->unstable = isfinite(stability) && stability < STABILITY_PATTERN;
 }
 
-static bool is_gap_for_one(const struct selection *selection)
+/* Whether a difference is not above `nothing` but for its error, and then whether the error leaves no room
+ * for more. */
+struct doubt {
+    bool may_be_nothing;
+    bool is_told;
+};
+
+static struct doubt doubt_of(double difference, double error, double nothing)
 {
-    const struct selection_row *row = &selection->row[selection->chosen];
-    return row->gap <= selection->gap_one + 2 * hypot(row->gap_error, selection->gap_one_error);
+    return (struct doubt){.may_be_nothing = difference <= nothing + 2 * error,
+                          .is_told = difference + 2 * error <= SELECTION_TELLS};
 }
 
 void selection_weigh(struct selection *selection, const struct gap *one, const struct gap *chosen,
                      double border)
 {
+    const struct selection_row *row = &selection->row[selection->chosen];
     selection->structure = chosen->gap - one->gap;
     selection->structure_error = hypot(chosen->error, one->error);
     selection->border = border;
-    selection->too_few = chosen->k > 1 && selection->structure_error > SELECTION_TELLS;
-    bool even = selection->structure <= SELECTION_EVEN + 2 * selection->structure_error;
-    selection->one_cloud = chosen->k > 1 && !selection->too_few && border >= SELECTION_VALLEY &&
-                           (even || is_gap_for_one(selection));
+    struct doubt structure = doubt_of(selection->structure, selection->structure_error, SELECTION_EVEN);
+    struct doubt gap =
+        doubt_of(row->gap - selection->gap_one, hypot(row->gap_error, selection->gap_one_error), 0);
+    bool doubtful = chosen->k > 1 && border >= SELECTION_VALLEY;
+    selection->one_cloud =
+        doubtful && ((structure.may_be_nothing && structure.is_told) || (gap.may_be_nothing && gap.is_told));
+    selection->too_few =
+        doubtful && !selection->one_cloud && (structure.may_be_nothing || gap.may_be_nothing);
 }
 
 /* ---- words ---- */

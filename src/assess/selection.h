@@ -20,7 +20,7 @@
  * groups 0. */
 #define SELECTION_EVEN 0.02
 #define SELECTION_VALLEY 0.5
-#define SELECTION_TELLS 0.05
+#define SELECTION_TELLS 0.1
 /* A restart has found the same segments from this adjusted Rand index on. */
 #define SELECTION_SAME 0.9
 
@@ -65,7 +65,8 @@ struct selection {
         one_cloud; /* there are no fewer customers on borders (SELECTION_VALLEY), and the segments fit no
                       better than those of evenly spread customers: by the structure (SELECTION_EVEN and twice
                       its error), or by the gap, which is not above that of one segment by twice the errors */
-    bool too_few;  /* customers, to tell: the error of the structure is above SELECTION_TELLS */
+    bool too_few;  /* that may be so, but customers are too few to say: twice the error leaves room for a
+                      difference above  SELECTION_TELLS */
 };
 
 /* Fills in what is found, from the rows and gap_one. Where the criterion picks none, one segment is
