@@ -229,7 +229,7 @@ static void finish(const struct tile_state *state, const float *tiles, const uin
 
 /* ---- nearest two in double ---- */
 
-/* Centroids at a time, as above: doubles take twice the registers. */
+/* At a time, as above: doubles take twice the registers. */
 enum { PAIR_GROUP = VECTOR_LANES / 4 };
 
 struct nearest_two {
@@ -412,13 +412,9 @@ static void weights(uint64_t seed, uint32_t purpose, int64_t quad, int64_t row, 
         word[2][lane] = (uint32_t)quad;
         word[3][lane] = purpose;
     }
-    uint32_t key0 = (uint32_t)seed;
-    uint32_t key1 = (uint32_t)(seed >> 32);
-    for (int round = 0; round < 10; round++) {
-        philox_round(word, key0, key1);
-        key0 += 0x9E3779B9U;
-        key1 += 0xBB67AE85U;
-    }
+    for (uint32_t round = 0; round < 10; round++)
+        philox_round(word, (uint32_t)seed + round * 0x9E3779B9U,
+                     (uint32_t)(seed >> 32) + round * 0xBB67AE85U);
     for (int draw = 0; draw < 4; draw++) {
         int32_t count[KERNEL_LANES] = {0};
         for (int s = 0; s < steps; s++) {
