@@ -222,13 +222,13 @@ void selection_reason(const struct selection *selection, enum criterion criterio
 
 static void warn_of_one_cloud(const struct selection *selection, char *text, size_t size)
 {
-    append(
-        text, size,
-        "No separate segments can be seen here. Customers are as dense on the borders between these %" PRId64
-        " segments as around their centres, and the segments fit them no better than segments fit customers "
-        "that are "
-        "spread evenly. They are slices of one cloud, even where the same slices come out again.\n",
-        selection->row[selection->chosen].k);
+    append(text, size,
+           "No separate segments can be seen here. There are hardly fewer customers on the borders between "
+           "these %" PRId64
+           " segments than around their centres, and the segments fit them no better than segments fit "
+           "customers that are spread evenly. They are slices of one cloud, even where the same slices come "
+           "out again.\n",
+           selection->row[selection->chosen].k);
 }
 
 static void warn_of_disagreement(const struct selection *selection, char *text, size_t size)

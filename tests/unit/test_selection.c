@@ -387,8 +387,8 @@ static void one_cloud_is_said_first(void **state)
                     &(struct gap){.k = 3, .gap = 0.485, .error = 0.004}, 1.0);
     expect_warnings(
         &selection,
-        "No separate segments can be seen here. Customers are as dense on the borders between these 3 "
-        "segments as around their centres, and the segments fit them no better than segments fit "
+        "No separate segments can be seen here. There are hardly fewer customers on the borders between "
+        "these 3 segments than around their centres, and the segments fit them no better than segments fit "
         "customers that are spread evenly. They are slices of one cloud, even where the same slices come "
         "out again.\n"
         "Nothing here is stable: bootstrap replicates agree with the segments by a mean adjusted Rand "
