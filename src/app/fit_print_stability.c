@@ -100,12 +100,12 @@ void fit_print_stability(const struct fit *fit)
         bool cloud = fit->selection.one_cloud;
         char silhouette[32] = ""; /* one segment has none */
         if (!isnan(try->indices.silhouette))
-            snprintf(silhouette, sizeof silhouette, ", silhouette %.2f", try->indices.silhouette);
+            snprintf(silhouette, sizeof silhouette, ", silhouette %.2f (at best 1)", try->indices.silhouette);
         snprintf(text, sizeof text,
                  "Would they come out again? %" PRId64
                  " bootstrap replicates of the customers agree with these segments by a mean adjusted Rand "
                  "index of %.2f%s%s%s; behind each segment is its mean Jaccard index. Prediction strength "
-                 "%.2f%s.",
+                 "%.2f (good from 0.8)%s.",
                  stability->replicates, stability->mean_ari, cloud ? "" : " (",
                  cloud ? "" : fit_verdict_of_all(fit), cloud ? "" : ")", stability->mean_strength,
                  silhouette);
