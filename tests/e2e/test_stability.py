@@ -25,7 +25,10 @@ CASES = {
         {"segments__k": 6, "prepare__missing": "drop", "kmeans__tolerance": 0},
     ),
     "mini-batches": (on_grid(blobs(6000, 3, 4, 5)), {"segments__k": 4, "kmeans__batch": 1024}),
-    "too many segments": (on_grid(blobs(800, 2, 2, 6)), {"segments__k": 12, "kmeans__restarts": 4}),
+    "too many segments": (
+        on_grid(blobs(800, 2, 2, 6)),
+        {"segments__k": 12, "kmeans__restarts": 4, "kmeans__tolerance": 0},
+    ),
 }
 
 
