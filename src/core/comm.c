@@ -1,5 +1,6 @@
 #include "core/comm.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static status_t check(int code, const char *call)
 status_t comm_open(struct comm *comm, MPI_Comm world)
 {
     comm->bytes_reduced = 0;
+    comm->most_items = INT_MAX;
     comm->handle = MPI_COMM_NULL;
     status_t status = check(MPI_Comm_dup(world, &comm->handle), "MPI_Comm_dup");
     if (!status)
@@ -199,22 +201,40 @@ static status_t swap(struct comm *comm, const char *out, int64_t out_bytes, int 
     return status;
 }
 
-status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size,
-                       void **received, int64_t *received_count)
+/* All pairs in one call, where int can count every rank's items. */
+static status_t exchange_at_once(struct comm *comm, const void *items, const int64_t *counts, void *received,
+                                 const int64_t *incoming, size_t size)
 {
-    *received = NULL;
-    *received_count = 0;
-    int64_t *incoming = NULL;
+    enum { OUT, OUT_AT, IN, IN_AT, LISTS };
+    int *list = NULL;
+    MPI_Datatype type = MPI_DATATYPE_NULL;
     status_t status =
-        comm_agree(comm, memory_new(&incoming, comm->size, sizeof *incoming, "exchange counts"));
+        comm_agree(comm, memory_new(&list, LISTS * (int64_t)comm->size, sizeof *list, "exchange counts"));
+    for (int r = 0; !status && r < comm->size; r++) {
+        list[OUT * comm->size + r] = (int)counts[r];
+        list[IN * comm->size + r] = (int)incoming[r];
+        list[OUT_AT * comm->size + r] = r == 0 ? 0 : list[OUT_AT * comm->size + r - 1] + (int)counts[r - 1];
+        list[IN_AT * comm->size + r] = r == 0 ? 0 : list[IN_AT * comm->size + r - 1] + (int)incoming[r - 1];
+    }
     if (!status)
-        status = check(MPI_Alltoall(counts, 1, MPI_INT64_T, incoming, 1, MPI_INT64_T, comm->handle),
-                       "MPI_Alltoall");
-    for (int r = 0; !status && r < comm->size; r++)
-        *received_count += incoming[r];
+        status = check(MPI_Type_contiguous((int)size, MPI_BYTE, &type), "MPI_Type_contiguous");
     if (!status)
-        status = comm_agree(comm, memory_new(received, *received_count, size, "exchanged data"));
-    /* A ring of pairs: step s swaps with the ranks s ahead and s behind. */
+        status = check(MPI_Type_commit(&type), "MPI_Type_commit");
+    if (!status)
+        status = check(MPI_Alltoallv(items, list, list + OUT_AT * comm->size, type, received,
+                                     list + IN * comm->size, list + IN_AT * comm->size, type, comm->handle),
+                       "MPI_Alltoallv");
+    if (type != MPI_DATATYPE_NULL)
+        status = status_first(status, check(MPI_Type_free(&type), "MPI_Type_free"));
+    free(list);
+    return status;
+}
+
+/* A ring of pairs: step s swaps with the ranks s ahead and s behind. */
+static status_t exchange_in_turn(struct comm *comm, const void *items, const int64_t *counts, void *received,
+                                 const int64_t *incoming, size_t size)
+{
+    status_t status = STATUS_OK;
     for (int step = 0; !status && step < comm->size; step++) {
         int to = (comm->rank + step) % comm->size;
         int from = (comm->rank - step + comm->size) % comm->size;
@@ -225,8 +245,41 @@ status_t comm_exchange(struct comm *comm, const void *items, const int64_t *coun
         for (int r = 0; r < from; r++)
             in += incoming[r];
         status = swap(comm, (const char *)items + (size_t)out * size, counts[to] * (int64_t)size, to,
-                      (char *)*received + (size_t)in * size, incoming[from] * (int64_t)size, from);
+                      (char *)received + (size_t)in * size, incoming[from] * (int64_t)size, from);
     }
+    return status;
+}
+
+status_t comm_transpose(struct comm *comm, const int64_t *counts, int64_t *incoming)
+{
+    return check(MPI_Alltoall(counts, 1, MPI_INT64_T, incoming, 1, MPI_INT64_T, comm->handle),
+                 "MPI_Alltoall");
+}
+
+status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size,
+                       void **received, int64_t *received_count)
+{
+    *received = NULL;
+    *received_count = 0;
+    int64_t *incoming = NULL;
+    status_t status =
+        comm_agree(comm, memory_new(&incoming, comm->size, sizeof *incoming, "exchange counts"));
+    if (!status)
+        status = comm_transpose(comm, counts, incoming);
+    int64_t most = 0;
+    for (int r = 0; !status && r < comm->size; r++) {
+        *received_count += incoming[r];
+        most += counts[r];
+    }
+    most = most > *received_count ? most : *received_count;
+    if (!status)
+        status = comm_agree(comm, memory_new(received, *received_count, size, "exchanged data"));
+    if (!status)
+        status = comm_max_i64(comm, &most, 1);
+    if (!status && most <= comm->most_items)
+        status = exchange_at_once(comm, items, counts, *received, incoming, size);
+    else if (!status)
+        status = exchange_in_turn(comm, items, counts, *received, incoming, size);
     free(incoming);
     return status;
 }

@@ -19,6 +19,7 @@ struct comm {
     int rank;
     int size;
     int64_t bytes_reduced; /* by this rank in sums since the start, for measurements */
+    int64_t most_items;    /* of a rank in one call of MPI_Alltoallv; tests lower it */
 };
 
 /* A duplicate of `world` with errors returned, not fatal. Close with comm_close. */
@@ -51,6 +52,10 @@ status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, voi
  * (allocated here, owned by the caller) holds what came in, in rank order of the senders. */
 status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size,
                        void **received, int64_t *received_count) __attribute__((warn_unused_result));
+
+/* incoming[r] = what rank r passes as counts[this rank]. */
+status_t comm_transpose(struct comm *comm, const int64_t *counts, int64_t *incoming)
+    __attribute__((warn_unused_result));
 
 /* Pair: `bytes` from the calling rank to `to`, where comm_receive with the same bytes must be called. */
 status_t comm_send(struct comm *comm, int to, const void *data, int64_t bytes)

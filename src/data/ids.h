@@ -5,7 +5,9 @@
 #include <hdf5.h>
 #include <stdint.h>
 
+#include "core/comm.h"
 #include "core/status.h"
+#include "data/id_entries.h"
 #include "data/settings.h"
 #include "data/table.h"
 
@@ -15,6 +17,15 @@
  * *left_out; under DUPLICATES_ALLOW, and where row numbers are the ids, nothing is done. Integers are
  * compared exactly, text by 128-bit XXH3. Collective. */
 status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *left_out)
+    __attribute__((warn_unused_result));
+
+/* EXIT_BAD_DATA naming ids that are repeated among the rows that take part, and `advice`. Collective. */
+status_t ids_refuse_repeats(struct comm *comm, const char *path, const char *advice,
+                            const struct id_rows *rows) __attribute__((warn_unused_result));
+
+/* *same: both lists have the same ids in the same rows. Integers are compared as numbers whatever their type,
+ * text as in ids_check, and row numbers are integers. Collective. */
+status_t ids_same(struct comm *comm, const struct id_rows *a, const struct id_rows *b, bool *same)
     __attribute__((warn_unused_result));
 
 /* Copies all ids into a new dataset of `output`, with the type that they have in the input; row numbers

@@ -231,8 +231,7 @@ status_t source_set_id(struct source *source, const char *path, int64_t column)
     return status;
 }
 
-/* Reopens chunked datasets with a cache that fits, now that their shape and orientation are known. */
-static status_t fit_caches(struct source *source)
+status_t source_fit_caches(struct source *source)
 {
     for (int64_t i = 0; i < source->dataset_count; i++) {
         struct source_dataset *dataset = &source->dataset[i];
@@ -305,7 +304,7 @@ status_t source_open(struct comm *comm, const char *path, const char *features, 
     if (!status)
         status = check_shape(source);
     if (!status)
-        status = fit_caches(source);
+        status = source_fit_caches(source);
     return comm_agree(comm, status);
 }
 

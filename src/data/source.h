@@ -67,6 +67,22 @@ struct source {
 status_t source_open(struct comm *comm, const char *path, const char *features, const char *id,
                      struct source *source) __attribute__((warn_unused_result));
 
+/* Where a column of labels is in a file; NULL: by the usual names. */
+struct label_places {
+    const char *features; /* the group, frame or matrix that holds it */
+    const char *id;
+    const char *label; /* the column's name, or the path of a dataset */
+};
+
+/* Opens a file for one column of labels beside the ids: /assignments/segment of a results file; else a column
+ * or dataset of the name that is given, or segment, label or cluster. Numbers: *column is its index in
+ * source->column. Text: *column is -1 and *text says where it is (closed by the caller, source_close_text).
+ * Otherwise like source_open; EXIT_BAD_DATA too where there are no customer ids. Collective. */
+status_t source_open_labels(struct comm *comm, const char *path, const struct label_places *places,
+                            struct source *source, int64_t *column, struct source_id *text)
+    __attribute__((warn_unused_result));
+void source_close_text(struct source_id *text);
+
 /* Collective. */
 void source_close(struct source *source);
 

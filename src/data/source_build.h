@@ -38,6 +38,16 @@ bool source_is_group(hid_t file, const char *path);
 status_t source_choose_id(struct source *source, const char *wanted, const char *beside)
     __attribute__((warn_unused_result));
 
+/* The same for columns in a group: also customer_id/data in it, as Vaex has it. */
+status_t source_choose_column_id(struct source *source, const char *group, const char *id)
+    __attribute__((warn_unused_result));
+
+/* Elements of the dataset, or -1. */
+int64_t source_length(hid_t file, const char *path);
+
+/* Reopens chunked datasets with a cache that fits, once their shape and orientation are known. */
+status_t source_fit_caches(struct source *source) __attribute__((warn_unused_result));
+
 /* A group that pandas wrote in fixed format (source_pandas.c). */
 bool source_is_pandas(hid_t file, const char *path);
 status_t source_recognise_pandas(struct source *source, const char *group, const char *id)

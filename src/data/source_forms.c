@@ -99,7 +99,7 @@ status_t source_choose_id(struct source *source, const char *wanted, const char 
 
 /* ---- matrix ---- */
 
-static int64_t length_of(hid_t file, const char *path)
+int64_t source_length(hid_t file, const char *path)
 {
     hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
     hid_t space = dataset < 0 ? H5I_INVALID_HID : H5Dget_space(dataset);
@@ -118,7 +118,7 @@ static status_t orient(struct source *source, const char *id, const struct texts
     status_t status = id ? memory_copy_text(&path, id) : find_id(source, dataset->path, &path);
     if (status)
         return status;
-    int64_t ids = path && source_is_dataset(source->file, path) ? length_of(source->file, path) : -1;
+    int64_t ids = path && source_is_dataset(source->file, path) ? source_length(source->file, path) : -1;
     free(path);
     bool names_fit = names->count == dataset->width;
     bool names_turned = names->count == dataset->rows && names->count > 0;
@@ -210,7 +210,7 @@ static status_t add_member(struct source *source, const char *group, const char 
     return status;
 }
 
-static status_t columns_id(struct source *source, const char *group, const char *id)
+status_t source_choose_column_id(struct source *source, const char *group, const char *id)
 {
     if (id)
         return source_choose_id(source, id, group);
@@ -253,7 +253,7 @@ static status_t recognise_columns(struct source *source, const char *group, cons
     }
     texts_free(&members);
     if (!status && source->column_count > 0)
-        status = columns_id(source, group, id);
+        status = source_choose_column_id(source, group, id);
     return status;
 }
 
