@@ -201,28 +201,38 @@ static status_t swap(struct comm *comm, const char *out, int64_t out_bytes, int 
     return status;
 }
 
+/* What MPI_Alltoallv wants of one direction: how many items for each rank, and where they begin. */
+static void list_items(const int64_t *counts, int size, int *items, int *place)
+{
+    int at = 0;
+    for (int r = 0; r < size; r++) {
+        items[r] = (int)counts[r];
+        place[r] = at;
+        at += items[r];
+    }
+}
+
 /* All pairs in one call, where int can count every rank's items. */
 static status_t exchange_at_once(struct comm *comm, const void *items, const int64_t *counts, void *received,
                                  const int64_t *incoming, size_t size)
 {
-    enum { OUT, OUT_AT, IN, IN_AT, LISTS };
+    int64_t ranks = comm->size;
     int *list = NULL;
     MPI_Datatype type = MPI_DATATYPE_NULL;
-    status_t status =
-        comm_agree(comm, memory_new(&list, LISTS * (int64_t)comm->size, sizeof *list, "exchange counts"));
-    for (int r = 0; !status && r < comm->size; r++) {
-        list[OUT * comm->size + r] = (int)counts[r];
-        list[IN * comm->size + r] = (int)incoming[r];
-        list[OUT_AT * comm->size + r] = r == 0 ? 0 : list[OUT_AT * comm->size + r - 1] + (int)counts[r - 1];
-        list[IN_AT * comm->size + r] = r == 0 ? 0 : list[IN_AT * comm->size + r - 1] + (int)incoming[r - 1];
-    }
-    if (!status)
-        status = check(MPI_Type_contiguous((int)size, MPI_BYTE, &type), "MPI_Type_contiguous");
+    status_t status = comm_agree(comm, memory_new(&list, 4 * ranks, sizeof *list, "exchange counts"));
+    if (status)
+        return status;
+    int *out = list;
+    int *out_place = list + ranks;
+    int *in = list + 2 * ranks;
+    int *in_place = list + 3 * ranks;
+    list_items(counts, comm->size, out, out_place);
+    list_items(incoming, comm->size, in, in_place);
+    status = check(MPI_Type_contiguous((int)size, MPI_BYTE, &type), "MPI_Type_contiguous");
     if (!status)
         status = check(MPI_Type_commit(&type), "MPI_Type_commit");
     if (!status)
-        status = check(MPI_Alltoallv(items, list, list + OUT_AT * comm->size, type, received,
-                                     list + IN * comm->size, list + IN_AT * comm->size, type, comm->handle),
+        status = check(MPI_Alltoallv(items, out, out_place, type, received, in, in_place, type, comm->handle),
                        "MPI_Alltoallv");
     if (type != MPI_DATATYPE_NULL)
         status = status_first(status, check(MPI_Type_free(&type), "MPI_Type_free"));
