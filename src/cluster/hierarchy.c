@@ -88,6 +88,7 @@ static status_t link_micro_clusters(const struct customers *customers, const str
         result->distinct = leaves.count;
         result->inertia = leaves.inertia;
         result->leaf_centroid = leaves.centroid;
+        result->leaf_place = leaves.place;
         result->leaf_size = leaves.size;
         log_phase_begin(customers->log, "tree");
         status = link_leaves(customers, node, result, leaves.sum);
@@ -122,6 +123,7 @@ void hierarchy_free(struct hierarchy_result *result)
 {
     free(result->leaf);
     free(result->leaf_centroid);
+    free(result->leaf_place);
     free(result->leaf_size);
     dendrogram_free(&result->tree);
     *result = (struct hierarchy_result){0};

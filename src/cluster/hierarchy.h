@@ -28,7 +28,8 @@ struct hierarchy_result {
     int32_t *leaf;         /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out. Where every
                               customer is a leaf they are numbered in row order, left-out ones skipped */
     double *leaf_centroid; /* leaves x features, prepared units; NULL where every customer is a leaf */
-    int64_t *leaf_size;    /* leaves: customers; NULL likewise */
+    double *leaf_place; /* leaves x features: each customer's leaf is the nearest of these; NULL likewise */
+    int64_t *leaf_size; /* leaves: customers; NULL likewise */
     struct dendrogram tree; /* rank 0 only */
     int64_t distinct;       /* points that the linkage began with: leaves, but alike customers as one */
     double inertia;         /* of the micro-clusters; 0 where every customer is a leaf */

@@ -79,6 +79,7 @@ static status_t improve_best(struct group *group, int64_t m, struct kmeans_resul
         if (!status && best->inertia >= inertia) {
             found = best->centroid;
             best->centroid = kept;
+            best->inertia = inertia;
             result->converged = converged;
             result->swaps = 0;
         }
@@ -169,8 +170,9 @@ static void tell_work(const struct group *group, struct kmeans_result *result)
     result->undecided = panel->nearest.undecided;
 }
 
-/* Restarts are models [first, first + restarts). */
-static status_t choose_best(const struct panel *panel, int64_t first, struct kmeans_result *result)
+/* Of models [first, first + models), which are restarts. */
+static status_t choose_best(const struct panel *panel, int64_t models, int64_t first,
+                            struct kmeans_result *result)
 {
     int64_t size = panel->model[first].k * panel->customers->features;
     status_t status =
@@ -178,7 +180,7 @@ static status_t choose_best(const struct panel *panel, int64_t first, struct kme
     if (!status)
         status = memory_new(&result->restart_centroid, result->restarts * size, sizeof(double), "centroids");
     result->best_restart = 0;
-    for (int64_t r = 0; !status && r < result->restarts; r++) {
+    for (int64_t r = 0; !status && r < models; r++) {
         const struct model *model = &panel->model[first + r];
         result->restart_inertia[r] = model->inertia;
         memcpy(result->restart_centroid + r * size, model->centroid, (size_t)size * sizeof(double));
@@ -188,19 +190,65 @@ static status_t choose_best(const struct panel *panel, int64_t first, struct kme
     return comm_agree(panel->customers->comm, status);
 }
 
+/* The start from the earlier segmentation, as the last restart; it becomes the model that goes on where it is
+ * the best. */
+static status_t try_start(struct group *group, int64_t i, struct kmeans_result *result, struct warm *warm)
+{
+    const struct kmeans_settings *settings = group->settings;
+    struct panel *panel = &group->panel;
+    struct model *best = &panel->model[i * settings->restarts + result->best_restart];
+    size_t size = (size_t)(best->k * panel->customers->features) * sizeof *best->centroid;
+    int64_t last = settings->restarts;
+    log_phase_begin(panel->customers->log, "earlier segments");
+    panel_forget(panel); /* the start remembers, too */
+    status_t status = warm_learn(panel->customers, panel->preparation, settings->start, best->k,
+                                 settings->polish, settings->tolerance, group->batch, settings->seed, warm);
+    if (status)
+        return status;
+    result->restart_inertia[last] = warm->inertia;
+    memcpy(result->restart_centroid + last * best->k * panel->customers->features, warm->centroid, size);
+    if (warm->inertia < best->inertia) {
+        memcpy(best->centroid, warm->centroid, size);
+        best->inertia = warm->inertia;
+        result->best_restart = last;
+        result->converged = warm->converged;
+    }
+    return STATUS_OK;
+}
+
+/* The earlier centroids themselves, unless something was better enough. */
+static void let_stand(const struct panel *panel, struct model *best, const struct warm *warm,
+                      struct kmeans_result *result)
+{
+    if (!warm->standing || best->inertia < warm->standing_inertia * (1 - WARM_WORTH))
+        return;
+    memcpy(best->centroid, warm->standing,
+           (size_t)(best->k * panel->customers->features) * sizeof *best->centroid);
+    result->stood = true;
+    result->converged = true;
+    result->swaps = 0;
+    result->best_restart = result->restarts - 1;
+}
+
 /* The i-th of the group's numbers of segments. */
 static status_t finish(struct group *group, int64_t i)
 {
     const struct kmeans_settings *settings = group->settings;
     struct kmeans_result *result = &group->results[i];
     struct panel *panel = &group->panel;
+    struct warm warm = {.centroid = NULL};
     int64_t first = i * settings->restarts;
-    status_t status = choose_best(panel, first, result);
+    status_t status = choose_best(panel, settings->restarts, first, result);
     int64_t best = first + result->best_restart;
     result->converged = lloyd_converged(&group->lloyd, best);
+    if (!status && settings->start)
+        status = try_start(group, i, result, &warm);
     log_phase_begin(panel->customers->log, "swaps");
     if (!status && settings->polish && group->k[i] > 1)
         status = improve_best(group, best, result);
+    if (!status)
+        let_stand(panel, &panel->model[best], &warm, result);
+    warm_free(&warm);
     log_phase_begin(panel->customers->log, "numbers");
     if (!status)
         status = settle_numbers(panel, best);
@@ -295,7 +343,7 @@ status_t kmeans_run(const struct customers *customers, const struct preparation 
 {
     status_t status = STATUS_OK;
     for (int64_t i = 0; i < count; i++)
-        results[i] = (struct kmeans_result){.restarts = settings->restarts};
+        results[i] = (struct kmeans_result){.restarts = settings->restarts + (settings->start != NULL)};
     for (int64_t first = 0; !status && first < count;) {
         struct group group = {
             .settings = settings,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cluster/segments.h"
+#include "cluster/warm.h"
 #include "core/status.h"
 #include "data/customers.h"
 
@@ -16,13 +17,14 @@ struct kmeans_settings {
     bool polish;
     double tolerance; /* on the squared centroid shift, relative to the mean feature variance */
     uint64_t seed;
+    const struct warm_start *start; /* an earlier segmentation, from which one more start is made; or NULL */
 };
 
 struct kmeans_result {
     struct segmentation segments; /* by falling size (ties: by centroid, lexicographically); without labels */
-    int64_t restarts;
-    double *restart_inertia;  /* of each restart after its last pass */
-    double *restart_centroid; /* restarts x k x features: before swaps */
+    int64_t restarts;             /* with the start from an earlier segmentation, which is the last */
+    double *restart_inertia;      /* of each restart after its last pass */
+    double *restart_centroid;     /* restarts x k x features: before swaps */
     int64_t best_restart;
     int64_t taken;      /* blocks of each stratum in the last mini-batch (minibatch.h) */
     int64_t batches;    /* mini-batch steps; this and what follows: of the panel that it was learned in */
@@ -30,6 +32,7 @@ struct kmeans_result {
     int64_t swaps;      /* single centroids moved far that made the best restart better (swap.h) */
     int64_t refills;    /* segments without customers that were given one */
     bool converged;     /* the best restart met the tolerance */
+    bool stood;         /* the earlier centroids stay where they are: nothing was better by WARM_WORTH */
     int64_t models;     /* of the panel */
     int64_t step_bytes; /* that one reduction of the whole panel carries */
     bool by_gemm;       /* nearest centroids came from OpenBLAS, on this rank */

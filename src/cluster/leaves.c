@@ -283,6 +283,16 @@ static status_t measure(struct learner *learner, double *measured)
     return status;
 }
 
+/* They decide which leaf a customer goes with, now and when it is scored later; the means do not. */
+static status_t copy_places(const struct learner *learner, double **place)
+{
+    int64_t values = learner->wanted * learner->features;
+    status_t status = memory_new(place, values, sizeof **place, "micro-clusters");
+    if (!status)
+        memcpy(*place, learner->centroid, (size_t)values * sizeof **place);
+    return comm_agree(learner->comm, status);
+}
+
 static status_t take_all(struct learner *learner, int32_t *label, struct leaves *leaves)
 {
     struct leaf_search search;
@@ -297,14 +307,18 @@ static status_t take_all(struct learner *learner, int32_t *label, struct leaves 
     if (!status)
         status = reduce(learner, count, learner->sum, learner->size);
     double inertia = 0.0;
+    double *place = NULL;
     if (!status)
         status = measure(learner, &inertia);
+    if (!status)
+        status = copy_places(learner, &place);
     if (status)
         return status;
     move(learner);
     *leaves = (struct leaves){.count = count,
                               .sum = learner->sum,
                               .centroid = learner->centroid,
+                              .place = place,
                               .size = learner->size,
                               .inertia = inertia};
     learner->sum = NULL;

@@ -18,6 +18,7 @@ struct leaves {
     int64_t count;
     double *sum;      /* count x features: of the customers of each, exact */
     double *centroid; /* count x features: their mean, prepared units */
+    double *place;    /* count x features: where it lay when every customer went with the nearest */
     int64_t *size;    /* count: customers, at least one */
     double inertia;   /* sum of squared distances of all customers to the mean of their leaf */
 };

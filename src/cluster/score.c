@@ -10,13 +10,13 @@ struct place {
 };
 
 /* `two` has the two nearest centroids of the tile; the label's is most often the first of them. */
-static struct place find_place(const struct score *score, const float *tile, const struct tile_two *two,
-                               int lane, int32_t label)
+static struct place find_place(const struct tile_centroids *centroids, const float *tile,
+                               const struct tile_two *two, int lane, int32_t label)
 {
     if (two->nearest[lane] == label)
         return (struct place){label, two->second[lane], two->distance[lane], two->second_distance[lane]};
-    int64_t features = score->centroids.features;
-    double distance = tile_distance(tile, features, lane, score->centroids.centroid + label * features);
+    int64_t features = centroids->features;
+    double distance = tile_distance(tile, features, lane, centroids->centroid + label * features);
     return (struct place){label, two->nearest[lane], distance, two->distance[lane]};
 }
 
@@ -38,25 +38,32 @@ static void write_place(const struct place *place, const struct assignments *pie
     piece->shadow[at] = own > 0 ? (float)(2 * own / (own + other)) : 0.0F;
 }
 
+void score_tiles(const struct kernels *kernels, const struct tile_centroids *centroids, const float *tiles,
+                 const int32_t *label, const struct assignments *piece)
+{
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
+        const float *tile = tiles + t * centroids->features * TILE_ROWS;
+        struct tile_two two;
+        kernels->two(tile, centroids, &two);
+        for (int64_t i = t * TILE_ROWS; i < (t + 1) * TILE_ROWS; i++) {
+            if (label[i] < 0) {
+                leave_out(piece, i);
+                continue;
+            }
+            struct place place = find_place(centroids, tile, &two, (int)(i % TILE_ROWS), label[i]);
+            write_place(&place, piece, i);
+        }
+    }
+}
+
 void score_blocks(void *context, int64_t first, int64_t count, const struct assignments *piece)
 {
     const struct score *score = context;
-    int64_t features = score->centroids.features;
     for (int64_t b = 0; b < count; b++) {
         struct block block = customers_block(score->customers, first + b);
-        const int32_t *label = score->label + (first + b) * BLOCK_ROWS;
-        for (int64_t t = 0; t < BLOCK_TILES; t++) {
-            const float *tile = block.tiles + t * features * TILE_ROWS;
-            struct tile_two two;
-            score->customers->kernels->two(tile, &score->centroids, &two);
-            for (int64_t i = t * TILE_ROWS; i < (t + 1) * TILE_ROWS; i++) {
-                if (label[i] < 0) {
-                    leave_out(piece, b * BLOCK_ROWS + i);
-                    continue;
-                }
-                struct place place = find_place(score, tile, &two, (int)(i % TILE_ROWS), label[i]);
-                write_place(&place, piece, b * BLOCK_ROWS + i);
-            }
-        }
+        struct assignments part = {piece->segment + b * BLOCK_ROWS, piece->distance + b * BLOCK_ROWS,
+                                   piece->runner_up + b * BLOCK_ROWS, piece->shadow + b * BLOCK_ROWS};
+        score_tiles(score->customers->kernels, &score->centroids, block.tiles,
+                    score->label + (first + b) * BLOCK_ROWS, &part);
     }
 }

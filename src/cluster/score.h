@@ -14,11 +14,15 @@ struct score {
     const int32_t *label;            /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out */
 };
 
-/* An assignments_maker; `context` is a struct score. The segment is the label; the runner-up is the nearest
- * of the others, the lowest number on a tie. With d1 and d2 the distances to their centroids, shadow = 2 d1 /
- * (d1
- * + d2): above 1 where the label is not that of the nearest centroid. Customers left out get segment and
- * runner-up -1, distance and shadow NaN; with one segment the runner-up is -1 and the shadow 0. */
+/* A block in its tiles, with the labels of its customers: BLOCK_ROWS entries of `piece`. The segment is the
+ * label; the runner-up is the nearest of the others, the lowest number on a tie. With d1 and d2 the distances
+ * to their centroids, shadow = 2 d1 / (d1 + d2): above 1 where the label is not that of the nearest centroid.
+ * Customers left out (label -1) get segment and runner-up -1, distance and shadow NaN; with one segment the
+ * runner-up is -1 and the shadow 0. */
+void score_tiles(const struct kernels *kernels, const struct tile_centroids *centroids, const float *tiles,
+                 const int32_t *label, const struct assignments *piece);
+
+/* score_tiles of some of this rank's blocks. An assignments_maker; `context` is a struct score. */
 void score_blocks(void *context, int64_t first, int64_t count, const struct assignments *piece);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/labelling.h"
 #include "core/exactsum.h"
 #include "core/memory.h"
 
@@ -152,6 +153,7 @@ static status_t renumber(struct segmentation *segments, int64_t rows, int32_t *n
 struct summing {
     const struct customers *customers;
     struct segmentation *segments; /* sum and size: of this rank's customers */
+    bool fixed;                    /* the centroids stay; else they become the means */
     struct exactsum squares;
 };
 
@@ -194,7 +196,7 @@ static void unpack(struct summing *summing, const struct preparation *preparatio
         for (int64_t f = 0; f < segments->features; f++)
             segments->sum[h * segments->features + f] = (double)*word++ * preparation->feature[f].quantum;
         segments->size[h] = *word++;
-        for (int64_t f = 0; f < segments->features && segments->size[h] > 0; f++)
+        for (int64_t f = 0; f < segments->features && segments->size[h] > 0 && !summing->fixed; f++)
             segments->centroid[h * segments->features + f] =
                 segments->sum[h * segments->features + f] / (double)segments->size[h];
     }
@@ -236,4 +238,50 @@ status_t segments_from_labels(const struct customers *customers, const struct pr
         status = comm_agree(customers->comm, renumber(segments, rows, number));
     }
     return status;
+}
+
+/* Labels anew, since a tie goes to the lower number, and then all that depends on them. */
+static status_t recount(const struct customers *customers, const struct preparation *preparation,
+                        struct segmentation *segments)
+{
+    struct summing summing = {.customers = customers, .segments = segments, .fixed = true};
+    struct labelling labelling = {.k = segments->k, .centroid = segments->centroid};
+    int64_t rows = customers->partition.block_count * BLOCK_ROWS;
+    status_t status = memory_new(&segments->label, rows, sizeof *segments->label, "labels");
+    if (!status)
+        status = labelling_open(&labelling, segments->features);
+    if (!status)
+        status = labelling_all(&labelling, customers, segments->label);
+    labelling_close(&labelling);
+    status = comm_agree(customers->comm, status);
+    memset(segments->sum, 0, (size_t)(segments->k * segments->features) * sizeof *segments->sum);
+    memset(segments->size, 0, (size_t)segments->k * sizeof *segments->size);
+    if (!status)
+        status = sum_up(&summing, preparation);
+    if (!status) {
+        double squares[2];
+        exactsum_value(&summing.squares, &squares[0], &squares[1]);
+        segments_measure(segments, squares);
+    }
+    free(segments->label);
+    segments->label = NULL;
+    return status;
+}
+
+status_t segments_reorder(const struct customers *customers, const struct preparation *preparation,
+                          const int64_t *order, bool by_centroid, struct segmentation *segments)
+{
+    int64_t *size = NULL;
+    status_t status = memory_new(&size, segments->k, sizeof *size, "segment sizes");
+    if (!status)
+        status = reorder(segments->centroid, segments->k, segments->features, order);
+    if (!status)
+        status = reorder(segments->sum, segments->k, segments->features, order);
+    for (int64_t h = 0; !status && h < segments->k; h++)
+        size[h] = segments->size[order[h]];
+    if (!status)
+        memcpy(segments->size, size, (size_t)segments->k * sizeof *size);
+    free(size);
+    status = comm_agree(customers->comm, status);
+    return status || !by_centroid ? status : recount(customers, preparation, segments);
 }

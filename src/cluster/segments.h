@@ -3,6 +3,7 @@
 #ifndef LOHKO_CLUSTER_SEGMENTS_H
 #define LOHKO_CLUSTER_SEGMENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/status.h"
@@ -30,6 +31,14 @@ void segments_free(struct segmentation *segments);
  * on any number of ranks. Collective. */
 status_t segments_from_labels(const struct customers *customers, const struct preparation *preparation,
                               struct segmentation *segments, int32_t *number)
+    __attribute__((warn_unused_result));
+
+/* Puts the segments in another order: the one that was order[h] becomes h (k of them). Where they are those
+ * of the nearest centroid (`by_centroid`), customers halfway between two centroids go to the one that is now
+ * the lower, and sums, sizes and inertia with them; the centroids stay. segments->label is NULL, and stays
+ * so. Collective. */
+status_t segments_reorder(const struct customers *customers, const struct preparation *preparation,
+                          const int64_t *order, bool by_centroid, struct segmentation *segments)
     __attribute__((warn_unused_result));
 
 /* The order in which segments are numbered: order[h] is the one that number h belongs to. Local. */

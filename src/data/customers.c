@@ -73,22 +73,39 @@ static void clear_left_out(float *tiles, int64_t features, const uint16_t *left_
     }
 }
 
-static status_t load_block(void *context, const struct raw_block *block)
+void customers_prepare(const struct preparation *preparation, const struct raw_block *block, float *tiles)
 {
-    struct loading *loading = context;
-    struct customers *customers = loading->customers;
-    int64_t features = customers->features;
-    float *tiles = customers->tiles + block->local * block_floats(features);
+    int64_t features = preparation->count;
     float prepared[BLOCK_ROWS] = {0};
     for (int64_t f = 0; f < features; f++) {
-        const struct prepared_feature *feature = &loading->preparation->feature[f];
+        const struct prepared_feature *feature = &preparation->feature[f];
         prepare_values(feature, block->value + feature->column * BLOCK_ROWS, block->rows, prepared);
         for (int64_t t = 0; t < BLOCK_TILES; t++)
             memcpy(tiles + (t * features + f) * TILE_ROWS, prepared + t * TILE_ROWS,
                    TILE_ROWS * sizeof *tiles);
     }
     clear_left_out(tiles, features, block->left_out);
-    sum_of_squares(tiles, block_floats(features), customers->squares + 2 * block->local);
+}
+
+static status_t load_block(void *context, const struct raw_block *block)
+{
+    struct loading *loading = context;
+    struct customers *customers = loading->customers;
+    float *tiles = customers->tiles + block->local * block_floats(customers->features);
+    customers_prepare(loading->preparation, block, tiles);
+    sum_of_squares(tiles, block_floats(customers->features), customers->squares + 2 * block->local);
+    return STATUS_OK;
+}
+
+status_t customers_kernels(const struct kernels **kernels)
+{
+    *kernels = kernels_choose();
+    if (!*kernels)
+        return status_new(EXIT_BAD_USAGE,
+                          "LOHKO_VECTORS names vector registers that this machine does not have "
+                          "(known: avx512, avx2, plain)");
+    if (gemm_wish() == GEMM_UNKNOWN)
+        return status_new(EXIT_BAD_USAGE, "LOHKO_NEAREST is neither tiles nor openblas");
     return STATUS_OK;
 }
 
@@ -97,7 +114,6 @@ status_t customers_load(struct table *table, const struct preparation *preparati
 {
     *customers = (struct customers){.comm = table->comm,
                                     .log = table->log,
-                                    .kernels = kernels_choose(),
                                     .partition = table->partition,
                                     .features = preparation->count,
                                     .used = used,
@@ -105,13 +121,7 @@ status_t customers_load(struct table *table, const struct preparation *preparati
     for (int64_t f = 0; f < preparation->count; f++)
         customers->mean_variance += preparation->feature[f].variance / (double)preparation->count;
     int64_t blocks = customers->partition.block_count;
-    status_t status = STATUS_OK;
-    if (!customers->kernels)
-        status = status_new(EXIT_BAD_USAGE,
-                            "LOHKO_VECTORS names vector registers that this machine does not have "
-                            "(known: avx512, avx2, plain)");
-    else if (gemm_wish() == GEMM_UNKNOWN)
-        status = status_new(EXIT_BAD_USAGE, "LOHKO_NEAREST is neither tiles nor openblas");
+    status_t status = customers_kernels(&customers->kernels);
     if (!status)
         status = memory_new(&customers->tiles, blocks * block_floats(customers->features),
                             sizeof *customers->tiles, "the prepared customers");

@@ -46,8 +46,15 @@ typedef void (*customers_visitor)(void *context, const struct block *block);
 /* Bytes that customers_load will take on this rank. */
 double customers_bytes(const struct partition *partition, int64_t features);
 
-/* Reads, prepares and keeps this rank's rows. `used` customers take part. Collective. EXIT_BAD_USAGE where
- * LOHKO_VECTORS names registers that the machine lacks. */
+/* The kernels that this machine computes with, or that LOHKO_VECTORS names: EXIT_BAD_USAGE where the machine
+ * lacks those, or where LOHKO_NEAREST is no word that is known. Local. */
+status_t customers_kernels(const struct kernels **kernels) __attribute__((warn_unused_result));
+
+/* Prepares a block into its tiles, BLOCK_ROWS x preparation->count floats. Local. */
+void customers_prepare(const struct preparation *preparation, const struct raw_block *block, float *tiles);
+
+/* Reads, prepares and keeps this rank's rows. `used` customers take part. Collective. EXIT_BAD_USAGE as
+ * customers_kernels. */
 status_t customers_load(struct table *table, const struct preparation *preparation, int64_t used,
                         struct customers *customers) __attribute__((warn_unused_result));
 void customers_free(struct customers *customers);

@@ -77,6 +77,16 @@ status_t output_add(struct output *output, const char *name, const char **partia
     return status_of_allocation(*path && *temporary ? *path : NULL, 1, "a path");
 }
 
+status_t output_retire(struct output *output, const char *name)
+{
+    if (output->retired == OUTPUT_FILES)
+        return status_new(EXIT_INTERNAL, "too many output files");
+    if (asprintf(&output->retiree[output->retired], "%s/%s", output->directory, name) < 0)
+        return status_of_allocation(NULL, 1, "a path");
+    output->retired++;
+    return STATUS_OK;
+}
+
 status_t output_reserve(const char *partial, int64_t bytes)
 {
     struct rlimit limit;
@@ -147,6 +157,11 @@ status_t output_commit(struct output *output)
             output->partial[i] = NULL;
         }
     }
+    for (int i = 0; !status && i < output->retired; i++) {
+        if (unlink(output->retiree[i]) != 0 && errno != ENOENT)
+            status =
+                status_new(EXIT_IO_ERROR, "%s: cannot be removed: %s", output->retiree[i], strerror(errno));
+    }
     if (!status)
         status = flush(output->directory);
     return status;
@@ -160,6 +175,8 @@ void output_close(struct output *output)
         free(output->partial[i]);
         free(output->path[i]);
     }
+    for (int i = 0; i < output->retired; i++)
+        free(output->retiree[i]);
     free(output->directory);
     *output = (struct output){0};
 }

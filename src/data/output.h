@@ -15,6 +15,8 @@ struct output {
     int count;
     char *path[OUTPUT_FILES];    /* final */
     char *partial[OUTPUT_FILES]; /* where it is written */
+    int retired;                 /* files of an earlier job that this one does not write */
+    char *retiree[OUTPUT_FILES];
 };
 
 /* Makes the directory (and those above it) if needed and proves that files can be created in it.
@@ -24,6 +26,10 @@ status_t output_open(struct output *output, const char *directory) __attribute__
 /* Announces a file; its temporary path, valid until output_close. */
 status_t output_add(struct output *output, const char *name, const char **partial)
     __attribute__((warn_unused_result));
+
+/* Announces a file that an earlier job may have left here and that does not belong to this one: it goes when
+ * the others come. */
+status_t output_retire(struct output *output, const char *name) __attribute__((warn_unused_result));
 
 /* Reserves `bytes` of disk for an announced file that exists, where the file system can: EXIT_IO_ERROR if it
  * is full. */

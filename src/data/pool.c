@@ -105,50 +105,140 @@ static bool count_value(struct target *target, int shift, double value, int64_t 
     return true;
 }
 
+struct narrowing {
+    struct target *target;
+    int64_t count;
+    int64_t bins;
+    int64_t *counter; /* per target bins */
+    int *shift;       /* per target */
+    /* Where values count for many targets: */
+    const int64_t *first;
+    int64_t *like;  /* per target: the one that counts for it */
+    int64_t *open;  /* targets that count, label after label */
+    int64_t *begin; /* per label: its first in `open`, and one more at the end */
+};
+
+/* The targets of a label begin with one interval, and what a round leaves of it are bins: any two are the
+ * same or have nothing in common. One of those that are the same counts for all. */
+static void find_alike(const struct narrowing *narrowing)
+{
+    const struct target *target = narrowing->target;
+    const int64_t *first = narrowing->first;
+    int64_t opened = 0;
+    int64_t label = 0;
+    for (; first[label] < narrowing->count; label++) {
+        narrowing->begin[label] = opened;
+        for (int64_t t = first[label]; t < first[label + 1]; t++) {
+            int64_t o = narrowing->begin[label];
+            while (o < opened && target[narrowing->open[o]].low != target[t].low)
+                o++;
+            if (o == opened && is_open(&target[t]))
+                narrowing->open[opened++] = t;
+            narrowing->like[t] = o < opened ? narrowing->open[o] : t;
+        }
+    }
+    narrowing->begin[label] = opened;
+}
+
 /* Counts what is in question for any target, and drops the rest. */
-static void count_pool(struct pool *pool, const int64_t *first, struct target *target, const int *shift,
-                       int64_t *counter, int64_t bins)
+static void count_shared(struct pool *pool, const struct narrowing *narrowing)
 {
     int64_t left = 0;
     for (int64_t i = 0; i < pool->count; i++) {
         double value = pool->value[i];
         int32_t label = pool->label[i];
-        int64_t end = first ? first[label + 1] : label + 1;
-        bool wanted = false;
-        for (int64_t t = first ? first[label] : label; t < end; t++)
-            wanted |= count_value(&target[t], shift[t], value, counter + t * bins);
+        uint64_t key = pool_key(value);
+        int64_t o = narrowing->begin[label];
+        int64_t end = narrowing->begin[label + 1];
+        const struct target *target = narrowing->target;
+        while (o < end && (key < target[narrowing->open[o]].low || key > target[narrowing->open[o]].high))
+            o++;
+        if (o == end)
+            continue;
+        int64_t t = narrowing->open[o];
+        narrowing->counter[t * narrowing->bins + (int64_t)((key - target[t].low) >> narrowing->shift[t])]++;
         pool->value[left] = value;
-        pool->label[left] = label;
+        pool->label[left++] = label;
+    }
+    pool->count = left;
+}
+
+/* The same where a label is a target. */
+static void count_own(struct pool *pool, const struct narrowing *narrowing)
+{
+    int64_t left = 0;
+    for (int64_t i = 0; i < pool->count; i++) {
+        double value = pool->value[i];
+        int32_t t = pool->label[i];
+        bool wanted = count_value(&narrowing->target[t], narrowing->shift[t], value,
+                                  narrowing->counter + t * narrowing->bins);
+        pool->value[left] = value;
+        pool->label[left] = t;
         left += wanted;
     }
     pool->count = left;
+}
+
+static void count_pool(struct pool *pool, const struct narrowing *narrowing)
+{
+    if (narrowing->first) {
+        find_alike(narrowing);
+        count_shared(pool, narrowing);
+    } else {
+        count_own(pool, narrowing);
+    }
+}
+
+static status_t open_narrowing(struct narrowing *narrowing)
+{
+    int64_t count = narrowing->count;
+    status_t status =
+        memory_new(&narrowing->counter, count * narrowing->bins, sizeof *narrowing->counter, "selection");
+    if (!status)
+        status = memory_new(&narrowing->shift, count, sizeof *narrowing->shift, "selection");
+    if (status || !narrowing->first)
+        return status;
+    int64_t labels = 0;
+    while (narrowing->first[labels] < count)
+        labels++;
+    status = memory_new(&narrowing->like, count, sizeof *narrowing->like, "selection");
+    if (!status)
+        status = memory_new(&narrowing->open, count, sizeof *narrowing->open, "selection");
+    if (!status)
+        status = memory_new(&narrowing->begin, labels + 1, sizeof *narrowing->begin, "selection");
+    return status;
+}
+
+static void close_narrowing(struct narrowing *narrowing)
+{
+    free(narrowing->counter);
+    free(narrowing->shift);
+    free(narrowing->like);
+    free(narrowing->open);
+    free(narrowing->begin);
 }
 
 status_t pool_narrow(struct comm *comm, struct pool *pool, const int64_t *first, struct target *target,
                      int64_t count)
 {
     int64_t bins = pool_bins(count);
-    int64_t *counter = NULL;
-    int *shift = NULL;
-    status_t status = memory_new(&counter, count * bins, sizeof *counter, "selection");
-    if (!status)
-        status = memory_new(&shift, count, sizeof *shift, "selection");
-    status = comm_agree(comm, status);
+    struct narrowing narrowing = {.target = target, .count = count, .bins = bins, .first = first};
+    status_t status = comm_agree(comm, open_narrowing(&narrowing));
     while (!status && any_open(target, count)) {
         for (int64_t t = 0; t < count; t++)
-            shift[t] = pool_shift(target[t].low, target[t].high, bins);
-        memset(counter, 0, (size_t)(count * bins) * sizeof *counter);
-        count_pool(pool, first, target, shift, counter, bins);
-        status = comm_sum_i64(comm, counter, count * bins);
+            narrowing.shift[t] = pool_shift(target[t].low, target[t].high, bins);
+        memset(narrowing.counter, 0, (size_t)(count * bins) * sizeof *narrowing.counter);
+        count_pool(pool, &narrowing);
+        status = comm_sum_i64(comm, narrowing.counter, count * bins);
         for (int64_t t = 0; !status && t < count; t++) {
+            int64_t counts = first ? narrowing.like[t] : t;
             if (is_open(&target[t]))
-                pool_enter_bin(&target[t], target[t].low, target[t].high, target[t].below, counter + t * bins,
-                               bins);
+                pool_enter_bin(&target[t], target[t].low, target[t].high, target[t].below,
+                               narrowing.counter + counts * bins, bins);
         }
     }
     if (!status)
-        count_pool(pool, first, target, shift, counter, bins); /* for what lies above the answers */
-    free(counter);
-    free(shift);
+        count_pool(pool, &narrowing); /* for what lies above the answers; and the pool is empty */
+    close_narrowing(&narrowing);
     return status;
 }

@@ -25,7 +25,8 @@ struct target {
     int64_t below;  /* values under `low` */
     int64_t inside; /* values from `low` to `high` */
     bool pooled;    /* the values inside are in the pool */
-    double next; /* the smallest value of this rank above `high` that left the pool, if smaller than it was */
+    double next; /* the smallest value of this rank above `high` that left the pool, if smaller than it was;
+                    only where values count for one target */
 };
 
 /* Room for `more` values, and one beyond them that may be written to. Local. */
@@ -33,8 +34,8 @@ status_t pool_reserve(struct pool *pool, int64_t more) __attribute__((warn_unuse
 void pool_close(struct pool *pool);
 
 /* Narrows all pooled targets to a single value and empties the pool. A value of label l counts for the
- * targets first[l] to first[l + 1] - 1; for target l alone where first is NULL. `target` is alike on all
- * ranks, but for `next`. Collective. */
+ * targets first[l] to first[l + 1] - 1, whose intervals are the same at first; for target l alone where first
+ * is NULL. `target` is alike on all ranks, but for `next`. Collective. */
 status_t pool_narrow(struct comm *comm, struct pool *pool, const int64_t *first, struct target *target,
                      int64_t count) __attribute__((warn_unused_result));
 

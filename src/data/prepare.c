@@ -34,40 +34,8 @@ struct learning {
     struct quantiles *quantiles;  /* per feature of the table */
     struct moments *moments;      /* per feature of the table: transformed, clipped, present values */
     struct prepared_feature *all; /* per feature of the table */
+    const char *advice;           /* where values cannot be summed */
 };
-
-/* Versions for wider registers: the operations and their order are the same in each, and so are the bits. */
-__attribute__((target_clones("avx512f", "avx2", "default"))) static void
-scale_values(const struct prepared_feature *feature, const double *transformed, int rows, float *out)
-{
-    double low = feature->low;
-    double high = feature->high;
-    double shift = feature->shift;
-    double factor = feature->factor;
-    double quantum = feature->quantum;
-    double per_quantum = 1.0 / quantum; /* exact: a power of two */
-    for (int i = 0; i < rows; i++) {
-        double x = transformed[i];
-        x = x < low ? low : x;
-        x = x > high ? high : x;
-        out[i] = (float)(rint((x - shift) * factor * per_quantum) * quantum + 0.0); /* no negative zero */
-    }
-}
-
-void prepare_values(const struct prepared_feature *feature, const double *value, int rows, float *out)
-{
-    double filled[BLOCK_ROWS];
-    for (int done = 0; done < rows; done += BLOCK_ROWS) {
-        int part = rows - done < BLOCK_ROWS ? rows - done : BLOCK_ROWS;
-        for (int i = 0; i < part; i++)
-            filled[i] = isnan(value[done + i]) ? feature->fill : value[done + i];
-        if (feature->transform != TRANSFORM_NONE) {
-            for (int i = 0; i < part; i++)
-                filled[i] = survey_transform(feature->transform, filled[i]);
-        }
-        scale_values(feature, filled, part, out + done);
-    }
-}
 
 static double level(const struct prepare_settings *settings, int which)
 {
@@ -174,13 +142,21 @@ static void add_clipped(void *context, int64_t column, int32_t group, const doub
     moments_add_all(&learning->moments[column], transformed, count);
 }
 
+static bool clips(const struct learning *learning)
+{
+    for (int64_t c = 0; c < learning->table->features; c++) {
+        if (isfinite(learning->all[c].low) || isfinite(learning->all[c].high))
+            return true;
+    }
+    return false;
+}
+
 /* Moments of what will be scaled: clipped values need another walk, others are known from the survey. */
 static status_t learn_moments(struct learning *learning)
 {
-    const struct prepare_settings *settings = learning->settings;
     int64_t features = learning->table->features;
     status_t status = comm_agree(learning->table->comm, moments_new(&learning->moments, features));
-    if (!status && settings->clip[0] <= 0 && settings->clip[1] >= 1) {
+    if (!status && !clips(learning)) {
         for (int64_t c = 0; c < features; c++)
             learning->moments[c] = learning->survey->transformed[c];
     } else if (!status) {
@@ -254,8 +230,10 @@ static void scale_feature(struct learning *learning, int64_t c)
     feature->factor = feature->weight / scale;
 }
 
-/* The grid on which sums over all customers are exact, or why there is none. */
-static status_t choose_quantum(struct learning *learning, int64_t c)
+/* The grid on which sums over all customers are exact, or why there is none. `spread`: what the feature is
+ * known to vary by, if these customers vary by less: the grid must be finer. Where all are the same, any is
+ * fine enough. */
+static status_t choose_quantum(struct learning *learning, int64_t c, double spread)
 {
     const struct moments *moments = &learning->moments[c];
     struct prepared_feature *feature = &learning->all[c];
@@ -272,15 +250,17 @@ static status_t choose_quantum(struct learning *learning, int64_t c)
     feature->variance = deviation * deviation;
     if (!(farthest < LARGEST_PREPARED))
         return status_new(EXIT_BAD_DATA,
-                          "%s: %s reaches %g in prepared units, too far to measure distances; "
-                          "choose another prepare.scale",
-                          learning->table->source->path, name, farthest);
-    if (!(deviation >= SMALLEST_SPREAD && feature->quantum <= deviation * FINEST_SHARE &&
-          fabs(offset) * 0x1p-24 <= deviation * FINEST_SHARE))
+                          "%s: %s reaches %g in prepared units, too far to measure distances; %s",
+                          learning->table->source->path, name, farthest, learning->advice);
+    if (moments->low == moments->high)
+        return STATUS_OK;
+    spread = fmax(spread, deviation);
+    if (!(spread >= SMALLEST_SPREAD && feature->quantum <= spread * FINEST_SHARE &&
+          fabs(offset) * 0x1p-24 <= spread * FINEST_SHARE))
         return status_new(EXIT_BAD_DATA,
                           "%s: %s varies by %g around %g in prepared units, too little to be summed "
-                          "exactly; choose another prepare.scale",
-                          learning->table->source->path, name, deviation, offset);
+                          "exactly; %s",
+                          learning->table->source->path, name, deviation, offset, learning->advice);
     return STATUS_OK;
 }
 
@@ -290,7 +270,7 @@ static status_t keep_feature(struct learning *learning, int64_t c, struct prepar
     if (moments->present == 0 || !(moments_variance(moments) > 0))
         return STATUS_OK;
     scale_feature(learning, c);
-    status_t status = choose_quantum(learning, c);
+    status_t status = choose_quantum(learning, c, 0.0);
     if (!status)
         preparation->feature[preparation->count++] = learning->all[c];
     return status;
@@ -331,18 +311,32 @@ static status_t keep_features(struct learning *learning, struct preparation *pre
     return status;
 }
 
+static status_t open_learning(struct learning *learning, struct preparation *preparation)
+{
+    int64_t features = learning->table->features;
+    *preparation = (struct preparation){0};
+    status_t status =
+        memory_new(&preparation->feature, features, sizeof *preparation->feature, "preparation");
+    if (!status)
+        status = memory_new(&learning->all, features, sizeof *learning->all, "preparation");
+    if (!status)
+        status = memory_new(&learning->quantiles, features, sizeof *learning->quantiles, "preparation");
+    return comm_agree(learning->table->comm, status);
+}
+
+static void close_learning(struct learning *learning)
+{
+    free(learning->all);
+    free(learning->quantiles);
+    free(learning->moments);
+}
+
 status_t prepare_learn(struct table *table, const struct prepare_settings *settings,
                        const struct survey *survey, struct preparation *preparation)
 {
-    struct learning learning = {.table = table, .settings = settings, .survey = survey};
-    *preparation = (struct preparation){0};
-    status_t status =
-        memory_new(&preparation->feature, table->features, sizeof *preparation->feature, "preparation");
-    if (!status)
-        status = memory_new(&learning.all, table->features, sizeof *learning.all, "preparation");
-    if (!status)
-        status = memory_new(&learning.quantiles, table->features, sizeof *learning.quantiles, "preparation");
-    status = comm_agree(table->comm, status);
+    struct learning learning = {
+        .table = table, .settings = settings, .survey = survey, .advice = "choose another prepare.scale"};
+    status_t status = open_learning(&learning, preparation);
     if (!status)
         status = learn_quantiles(&learning);
     for (int64_t c = 0; !status && c < table->features; c++)
@@ -351,9 +345,41 @@ status_t prepare_learn(struct table *table, const struct prepare_settings *setti
         status = learn_moments(&learning);
     if (!status)
         status = keep_features(&learning, preparation);
-    free(learning.all);
-    free(learning.quantiles);
-    free(learning.moments);
+    close_learning(&learning);
+    return status;
+}
+
+/* What an earlier preparation made a feature vary by, at least: its own grid was so much finer; and what was
+ * scaled varies by about its weight. */
+static double earlier_spread(const struct prepared_feature *earlier)
+{
+    double least = earlier->quantum / FINEST_SHARE;
+    return earlier->factor != earlier->weight ? fmax(least, earlier->weight) : least;
+}
+
+status_t prepare_keep(struct table *table, const struct survey *survey, const struct preparation *earlier,
+                      struct preparation *preparation)
+{
+    struct learning learning = {
+        .table = table, .survey = survey, .advice = "previous.preparation: refit prepares anew"};
+    status_t status = open_learning(&learning, preparation);
+    for (int64_t c = 0; !status && c < table->features; c++) {
+        learning.all[c] = earlier->feature[c];
+        learning.all[c].column = c;
+        learning.all[c].missing = survey->customers - survey->raw[c].present;
+    }
+    if (!status)
+        status = learn_moments(&learning);
+    for (int64_t c = 0; !status && c < table->features; c++) {
+        if (learning.moments[c].present == 0)
+            status =
+                status_new(EXIT_BAD_DATA, "%s: %s has no values", table->source->path, table_name(table, c));
+        if (!status)
+            status = choose_quantum(&learning, c, earlier_spread(&earlier->feature[c]));
+        if (!status)
+            preparation->feature[preparation->count++] = learning.all[c];
+    }
+    close_learning(&learning);
     return status;
 }
 

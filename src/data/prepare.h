@@ -50,6 +50,14 @@ struct preparation {
 status_t prepare_learn(struct table *table, const struct prepare_settings *settings,
                        const struct survey *survey, struct preparation *preparation)
     __attribute__((warn_unused_result));
+
+/* The constants of an earlier preparation of the same features in the table's order, for the customers of
+ * now: only the grid is theirs, since it depends on their number. A feature that is now the same for all is
+ * kept. `survey` is with the transforms of `earlier`, and left nobody without a value of a feature that has
+ * no fill. Collective. EXIT_BAD_DATA where a feature has no values, or where values cannot be summed exactly.
+ */
+status_t prepare_keep(struct table *table, const struct survey *survey, const struct preparation *earlier,
+                      struct preparation *preparation) __attribute__((warn_unused_result));
 void prepare_free(struct preparation *preparation);
 
 /* `rows` values of `feature` (NaN for missing) into `out`. Local; the one function that prepares, for

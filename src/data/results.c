@@ -1,5 +1,6 @@
 #include "data/results.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "core/memory.h"
 #include "data/h5.h"
 #include "data/results_dataset.h"
+#include "data/saved_model.h"
 #include "data/survey.h"
 
 /* ---- /segments and /model ---- */
@@ -46,10 +48,38 @@ static status_t write_centroids(hid_t file, const struct results_content *conten
     return status;
 }
 
+static status_t write_group_attribute(hid_t file, const char *name, const struct results_attribute *attribute)
+{
+    hid_t group = H5Gopen2(file, name, H5P_DEFAULT);
+    status_t status = results_write_attributes(group, attribute, 1);
+    if (!h5_close(group))
+        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", name));
+    return status;
+}
+
+static status_t write_numbers(hid_t file, const struct results_content *content)
+{
+    struct results_attribute next = {.name = "next_number", .whole = true, .integer = content->k};
+    int64_t *number = NULL;
+    status_t status = memory_new(&number, content->k, sizeof *number, "numbers of segments");
+    for (int64_t h = 0; !status && h < content->k; h++)
+        number[h] = content->number ? content->number[h] : h;
+    if (content->number)
+        next.integer = content->next_number;
+    if (!status)
+        status = results_write_whole(file, "/segments/number", "number of the segment", content->k, number);
+    if (!status)
+        status = write_group_attribute(file, "/segments", &next);
+    free(number);
+    return status;
+}
+
 static status_t write_segments(hid_t file, const struct results_content *content, const char *const *names)
 {
     int64_t columns = content->table->columns;
     status_t status = results_write_whole(file, "/segments/size", "customers", content->k, content->size);
+    if (!status)
+        status = write_numbers(file, content);
     if (!status)
         status = write_centroids(file, content, names + columns);
     if (!status)
@@ -129,6 +159,86 @@ static status_t write_transforms(hid_t file, const struct preparation *preparati
     return status;
 }
 
+/* How the customers were spread: for the features that were clustered on. */
+static status_t write_spread(hid_t file, const struct results_content *content)
+{
+    const struct preparation *preparation = content->preparation;
+    int64_t kept = preparation->count;
+    double *decile = NULL;
+    int64_t *upto = NULL;
+    double *deviation = NULL;
+    status_t status = memory_new(&decile, kept * DECILES, sizeof *decile, "deciles");
+    if (!status)
+        status = memory_new(&upto, kept * DECILES, sizeof *upto, "deciles");
+    if (!status)
+        status = memory_new(&deviation, kept, sizeof *deviation, "deviations");
+    for (int64_t f = 0; !status && f < kept; f++) {
+        int64_t column = preparation->feature[f].column;
+        memcpy(decile + f * DECILES, content->decile + column * DECILES, DECILES * sizeof *decile);
+        memcpy(upto + f * DECILES, content->decile_upto + column * DECILES, DECILES * sizeof *upto);
+        deviation[f] = content->all_deviation[column];
+    }
+    if (!status)
+        status = results_write_real(file, "/model/decile", "input units", kept, DECILES, decile, NULL);
+    struct results_figure counts = {.name = "/model/decile_upto",
+                                    .unit = "customers with at most that value",
+                                    .dimensions = {kept, DECILES, 0},
+                                    .whole = upto};
+    if (!status)
+        status = results_write_figure(file, &counts);
+    if (!status)
+        status = results_write_real(file, "/model/deviation", "input units (population)", kept, 0, deviation,
+                                    NULL);
+    free(decile);
+    free(upto);
+    free(deviation);
+    return status;
+}
+
+static status_t write_leaf_segments(hid_t file, const struct results_leaves *leaves)
+{
+    static const char name[] = "/model/leaf_segment";
+    hsize_t count = (hsize_t)leaves->count;
+    hid_t dataset = H5I_INVALID_HID;
+    status_t status = h5_create_dataset(file, name, H5T_STD_I32LE, 1, &count, &dataset);
+    if (!status)
+        status = h5_write_rows(dataset, H5T_NATIVE_INT32, 0, leaves->count, leaves->segment);
+    if (!status)
+        status = h5_write_text(dataset, "unit", "row of /segments");
+    if (!h5_close(dataset))
+        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", name));
+    return status;
+}
+
+/* Customers that are leaves themselves lie in the file already: they get a second name. */
+static status_t write_leaves(hid_t file, const struct results_content *content, const char *const *kept)
+{
+    static const char name[] = "/model/leaf_centroid";
+    const struct results_leaves *leaves = &content->leaves;
+    status_t status = STATUS_OK;
+    if (leaves->centroid)
+        status = results_write_real(file, name, "prepared units", leaves->count, content->preparation->count,
+                                    leaves->centroid, kept);
+    else if (H5Lcreate_hard(file, "/hierarchy/leaf_centroid", file, name, H5P_DEFAULT, H5P_DEFAULT) < 0)
+        status = h5_failure(EXIT_IO_ERROR, "%s cannot be written", name);
+    return status ? status : write_leaf_segments(file, leaves);
+}
+
+/* What customers that are scored later are compared with. */
+static status_t write_reference(hid_t file, const struct results_content *content, const char *const *kept)
+{
+    struct results_attribute missing = {.name = "missing", .text = content->missing};
+    struct results_attribute far = {.name = "far", .real = content->far};
+    status_t status = STATUS_OK;
+    if (content->missing)
+        status = write_group_attribute(file, "/model", &missing);
+    if (!status && content->missing)
+        status = write_spread(file, content);
+    if (!status && content->missing && !isnan(content->far))
+        status = write_group_attribute(file, "/model", &far);
+    return status || content->leaves.count == 0 ? status : write_leaves(file, content, kept);
+}
+
 static status_t write_model(hid_t file, const struct results_content *content, const char *const *names)
 {
     const struct preparation *preparation = content->preparation;
@@ -144,7 +254,7 @@ static status_t write_model(hid_t file, const struct results_content *content, c
     if (!status)
         status = results_write_real(file, "/model/restart_inertia", "prepared units, squared",
                                     content->restarts, 0, content->restart_inertia, NULL);
-    return status;
+    return status ? status : write_reference(file, content, kept);
 }
 
 status_t results_write_content(struct results_file *results, const struct results_content *content,

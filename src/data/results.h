@@ -26,6 +26,15 @@ struct assignments {
 typedef void (*assignments_maker)(void *context, int64_t first, int64_t count,
                                   const struct assignments *piece);
 
+/* Places of which a customer's nearest says in which segment it is, where the segments are a cut of a tree.
+ */
+struct results_leaves {
+    int64_t count;          /* 0: none, the nearest centroid decides */
+    const double *centroid; /* count x preparation->count; NULL: those of /hierarchy/leaf_centroid, as they
+                               are where every customer is a leaf */
+    const int32_t *segment; /* count */
+};
+
 /* Everything but the assignments. Matrices are row-major. Names of columns: of the table. */
 struct results_content {
     const struct table *table;
@@ -39,6 +48,17 @@ struct results_content {
     int64_t restarts;
     const double *restart_inertia;
     const double *segment_linkage; /* (k - 1) x 4, as SciPy has it; NULL where k is 1 */
+    const int64_t *number;         /* k, rising; NULL: 0 .. k - 1, and the next is k */
+    int64_t next_number;
+    /* For scoring customers later: */
+    const char
+        *missing; /* what was done with missing values; NULL: neither it nor the next four are written */
+    const double *all_deviation; /* table->columns: of all customers, input units */
+    const double *decile;        /* table->features x DECILES */
+    const int64_t *decile_upto;  /* table->features x DECILES */
+    double far;                  /* how far nearly all customers are from their centroid at most, prepared
+                                    units; NaN: not written */
+    struct results_leaves leaves;
 };
 
 /* An attribute: text, or a number where text is NULL. */
@@ -61,7 +81,8 @@ status_t results_create(struct results_file *results, const char *path) __attrib
 status_t results_write_assignments(struct results_file *results, struct comm *comm, const struct table *table,
                                    assignments_maker make, void *context) __attribute__((warn_unused_result));
 
-/* /segments, /hierarchy/segment_linkage, /model and the attributes of the root. Local: rank 0. */
+/* /segments, /hierarchy/segment_linkage, /model and the attributes of the root; after /hierarchy, where there
+ * are leaves. Local: rank 0. */
 status_t results_write_content(struct results_file *results, const struct results_content *content,
                                const struct results_attribute *attributes, int64_t attribute_count)
     __attribute__((warn_unused_result));
@@ -72,7 +93,7 @@ status_t results_close(struct results_file *results) __attribute__((warn_unused_
 /* The HDF5 library's version. Local. */
 void results_library(char *text, size_t size);
 
-/* Bytes that the file will take without /hierarchy, about. */
+/* Bytes that the file will take without /hierarchy and the leaves, about. */
 int64_t results_bytes(const struct table *table, int64_t k);
 
 #endif

@@ -1,24 +1,24 @@
-/* /assignments of results.h5. */
+#include "data/results_assignments.h"
+
 #include "data/ids.h"
-#include "data/results.h"
 #include "data/results_rows.h"
 
 struct making {
     const struct partition *partition;
-    assignments_maker make;
+    scores_maker make;
     void *context;
 };
 
-static int64_t make_rows(void *context, int64_t first, int64_t count, void *const *memory)
+static status_t make_rows(void *context, int64_t first, int64_t count, void *const *memory, int64_t *rows)
 {
     const struct making *making = context;
     struct assignments piece = {memory[0], memory[1], memory[2], memory[3]};
-    making->make(making->context, first, count, &piece);
-    return results_rows_of(making->partition, first, count);
+    *rows = results_rows_of(making->partition, first, count);
+    return making->make(making->context, first, count, &piece);
 }
 
-status_t results_write_assignments(struct results_file *results, struct comm *comm, const struct table *table,
-                                   assignments_maker make, void *context)
+status_t results_write_scores(struct results_file *results, struct comm *comm, const struct table *table,
+                              scores_maker make, void *context)
 {
     const struct rows_dataset datasets[] = {
         {"/assignments/segment", "segment number; -1: left out", H5T_STD_I32LE, H5T_NATIVE_INT32, 4, 0},
@@ -38,4 +38,24 @@ status_t results_write_assignments(struct results_file *results, struct comm *co
         status = ids_copy(table->source, results->file, "/assignments/customer_id");
     status = comm_agree(comm, status);
     return status ? status : results_write_rows(results->file, comm, &job);
+}
+
+/* A maker that cannot fail. */
+struct sure {
+    assignments_maker make;
+    void *context;
+};
+
+static status_t make_surely(void *context, int64_t first, int64_t count, const struct assignments *piece)
+{
+    const struct sure *sure = context;
+    sure->make(sure->context, first, count, piece);
+    return STATUS_OK;
+}
+
+status_t results_write_assignments(struct results_file *results, struct comm *comm, const struct table *table,
+                                   assignments_maker make, void *context)
+{
+    struct sure sure = {make, context};
+    return results_write_scores(results, comm, table, make_surely, &sure);
 }

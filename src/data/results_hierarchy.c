@@ -19,23 +19,23 @@ static bool has_leaf_of_customers(const struct results_hierarchy *hierarchy)
     return !hierarchy->every_customer || hierarchy->customers->used < hierarchy->customers->partition.rows;
 }
 
-static int64_t make_cuts(void *context, int64_t first, int64_t count, void *const *memory)
+static status_t make_cuts(void *context, int64_t first, int64_t count, void *const *memory, int64_t *rows)
 {
     const struct results_hierarchy *hierarchy = context;
     const int32_t *leaf = hierarchy->leaf + first * BLOCK_ROWS;
-    int64_t rows = results_rows_of(&hierarchy->customers->partition, first, count);
+    *rows = results_rows_of(&hierarchy->customers->partition, first, count);
     int d = 0;
     if (has_leaf_of_customers(hierarchy)) {
         int32_t *out = memory[d++];
-        for (int64_t i = 0; i < rows; i++)
+        for (int64_t i = 0; i < *rows; i++)
             out[i] = leaf[i];
     }
     for (int64_t l = 0; l < hierarchy->levels; l++) {
         int32_t *out = memory[d++];
-        for (int64_t i = 0; i < rows; i++)
+        for (int64_t i = 0; i < *rows; i++)
             out[i] = leaf[i] < 0 ? -1 : hierarchy->level[l].segment[leaf[i]];
     }
-    return rows;
+    return STATUS_OK;
 }
 
 static void name_level(const struct results_level *level, char name[NAME_SIZE])
@@ -77,7 +77,7 @@ static status_t write_cuts(struct results_file *results, struct comm *comm,
 
 /* ---- a row for each customer that takes part: the leaves where they are the customers ---- */
 
-static int64_t make_leaves(void *context, int64_t first, int64_t count, void *const *memory)
+static status_t make_leaves(void *context, int64_t first, int64_t count, void *const *memory, int64_t *rows)
 {
     const struct results_hierarchy *hierarchy = context;
     const struct customers *customers = hierarchy->customers;
@@ -96,7 +96,8 @@ static int64_t make_leaves(void *context, int64_t first, int64_t count, void *co
             size[made++] = 1;
         }
     }
-    return made;
+    *rows = made;
+    return STATUS_OK;
 }
 
 static int64_t customers_taking_part(const struct customers *customers)

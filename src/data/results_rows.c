@@ -120,8 +120,12 @@ static status_t collect_pieces(struct collecting *collecting)
     for (int64_t begin = 0; !status && begin < most.block_count; begin += collecting->piece_blocks) {
         int64_t left = job->partition->block_count - begin;
         int64_t blocks = left < collecting->piece_blocks ? left : collecting->piece_blocks;
-        int64_t rows = blocks > 0 ? job->make(job->context, begin, blocks, collecting->memory) : 0;
-        status = comm_agree(collecting->comm, gather_piece(collecting, rows));
+        int64_t rows = 0;
+        if (blocks > 0)
+            status = job->make(job->context, begin, blocks, collecting->memory, &rows);
+        status = comm_agree(collecting->comm, status);
+        if (!status)
+            status = comm_agree(collecting->comm, gather_piece(collecting, rows));
     }
     return status;
 }

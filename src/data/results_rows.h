@@ -20,8 +20,10 @@ struct rows_dataset {
 };
 
 /* Fills memory[d] for each dataset with the rows of this rank's local blocks [first, first + count), at most
- * BLOCK_ROWS a block, and returns how many they are. */
-typedef int64_t (*rows_maker)(void *context, int64_t first, int64_t count, void *const *memory);
+ * BLOCK_ROWS a block; *rows: how many they are. Local, with calls in rising order; a failure is this rank's
+ * own and is voted on before anybody hands rows over. */
+typedef status_t (*rows_maker)(void *context, int64_t first, int64_t count, void *const *memory,
+                               int64_t *rows);
 
 struct rows_job {
     const struct partition *partition;

@@ -8,14 +8,15 @@ struct membership {
     const float *share;
 };
 
-static int64_t make_membership(void *context, int64_t first, int64_t count, void *const *memory)
+static status_t make_membership(void *context, int64_t first, int64_t count, void *const *memory,
+                                int64_t *rows)
 {
     const struct membership *membership = context;
-    int64_t rows = results_rows_of(membership->partition, first, count);
+    *rows = results_rows_of(membership->partition, first, count);
     float *out = memory[0];
-    for (int64_t i = 0; i < rows; i++)
+    for (int64_t i = 0; i < *rows; i++)
         out[i] = membership->share[first * BLOCK_ROWS + i];
-    return rows;
+    return STATUS_OK;
 }
 
 status_t results_write_membership(struct results_file *results, struct comm *comm,

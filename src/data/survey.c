@@ -168,8 +168,7 @@ LANES_VERSIONS static void bits_of(const double *value, int rows, uint64_t *bits
     }
 }
 
-/* A block's hash is keyed by its place; blocks add up in any order. */
-static uint64_t checksum_block(const struct table *table, const struct raw_block *block)
+uint64_t survey_checksum(const struct table *table, const struct raw_block *block)
 {
     uint64_t sum = 0;
     for (int64_t c = 0; c < table->columns; c++) {
@@ -191,7 +190,7 @@ static status_t look_at(void *context, const struct raw_block *block)
         drop_rows(look, block);
     runs_of_block(&look->runs, block, look->table->columns, add_run, look);
     pilot_take(&look->survey->pilot, block);
-    look->survey->checksum += checksum_block(look->table, block);
+    look->survey->checksum += survey_checksum(look->table, block);
     return STATUS_OK;
 }
 

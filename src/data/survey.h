@@ -27,6 +27,10 @@ status_t survey_run(struct table *table, enum missing missing, const int *transf
     __attribute__((warn_unused_result));
 void survey_free(struct survey *survey);
 
+/* What a block adds to the checksum: its hash is keyed by its place, so that blocks add up in any order.
+ * Local. */
+uint64_t survey_checksum(const struct table *table, const struct raw_block *block);
+
 /* log, log1p, sqrt or asinh of a value in their domain; the value itself for none. */
 double survey_transform(int transform, double value);
 

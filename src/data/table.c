@@ -20,11 +20,12 @@ struct slab {
     size_t item;
 };
 
-struct walk {
+struct table_reader {
     struct table *table;
     struct slab *slab; /* one per dataset of the source that is in use, else memory is NULL */
     int64_t slab_rows; /* a multiple of BLOCK_ROWS */
     double *value;
+    uint16_t mark[BLOCK_TILES]; /* of the block at hand, in a table that keeps none */
 };
 
 const char *table_name(const struct table *table, int64_t column)
@@ -32,37 +33,53 @@ const char *table_name(const struct table *table, int64_t column)
     return table->source->column[table->column[column]].name;
 }
 
-static void mark_beyond_the_end(struct table *table)
+/* Marks the rows from `rows` to `lanes`. */
+static void mark_rows(uint16_t *left_out, int64_t rows, int64_t lanes)
 {
-    int64_t rows = table->partition.row_count;
-    int64_t lanes = table->partition.block_count * BLOCK_ROWS;
     for (int64_t row = rows; row < lanes; row++)
-        table->left_out[row / TILE_ROWS] |= (uint16_t)(1U << (row % TILE_ROWS));
+        left_out[row / TILE_ROWS] |= (uint16_t)(1U << (row % TILE_ROWS));
+}
+
+static status_t open_columns(struct table *table, const int64_t *features, const int64_t *profile)
+{
+    status_t status =
+        memory_new(&table->column, table->columns, sizeof *table->column, "the list of columns");
+    for (int64_t c = 0; !status && c < table->columns; c++)
+        table->column[c] = c < table->features ? features[c] : profile[c - table->features];
+    return status;
+}
+
+static struct table table_of(struct comm *comm, struct log *log, struct source *source, int64_t columns,
+                             int64_t features)
+{
+    return (struct table){.comm = comm,
+                          .log = log,
+                          .source = source,
+                          .partition = partition_of(source->rows, comm->rank, comm->size),
+                          .columns = columns,
+                          .features = features};
 }
 
 status_t table_open(struct comm *comm, struct log *log, struct source *source, const int64_t *features,
                     int64_t feature_count, const int64_t *profile, int64_t profile_count, struct table *table)
 {
-    *table = (struct table){.comm = comm,
-                            .log = log,
-                            .source = source,
-                            .partition = partition_of(source->rows, comm->rank, comm->size),
-                            .columns = feature_count + profile_count,
-                            .features = feature_count};
-    status_t status =
-        memory_new(&table->column, table->columns, sizeof *table->column, "the list of columns");
+    *table = table_of(comm, log, source, feature_count + profile_count, feature_count);
+    int64_t blocks = table->partition.block_count;
+    status_t status = open_columns(table, features, profile);
     if (!status)
-        status = memory_new(&table->left_out, table->partition.block_count * BLOCK_TILES,
-                            sizeof *table->left_out, "marks of customers left out");
+        status = memory_new(&table->left_out, blocks * BLOCK_TILES, sizeof *table->left_out,
+                            "marks of customers left out");
     status = comm_agree(comm, status);
-    if (status)
-        return status;
-    if (feature_count > 0)
-        memcpy(table->column, features, (size_t)feature_count * sizeof *features);
-    if (profile_count > 0)
-        memcpy(table->column + feature_count, profile, (size_t)profile_count * sizeof *profile);
-    mark_beyond_the_end(table);
-    return STATUS_OK;
+    if (!status)
+        mark_rows(table->left_out, table->partition.row_count, blocks * BLOCK_ROWS);
+    return status;
+}
+
+status_t table_open_unmarked(struct comm *comm, struct log *log, struct source *source,
+                             const int64_t *features, int64_t feature_count, struct table *table)
+{
+    *table = table_of(comm, log, source, feature_count, feature_count);
+    return comm_agree(comm, open_columns(table, features, NULL));
 }
 
 void table_close(struct table *table)
@@ -73,12 +90,15 @@ void table_close(struct table *table)
     table->left_out = NULL;
 }
 
-static void walk_close(struct walk *walk)
+void table_reader_close(struct table_reader *reader)
 {
-    for (int64_t i = 0; walk->slab && i < walk->table->source->dataset_count; i++)
-        free(walk->slab[i].memory);
-    free(walk->slab);
-    free(walk->value);
+    for (int64_t i = 0; reader && reader->slab && i < reader->table->source->dataset_count; i++)
+        free(reader->slab[i].memory);
+    if (reader) {
+        free(reader->slab);
+        free(reader->value);
+    }
+    free(reader);
 }
 
 static size_t item_size(enum reading reading)
@@ -86,34 +106,54 @@ static size_t item_size(enum reading reading)
     return reading == READ_DOUBLE ? sizeof(double) : reading == READ_FLOAT ? sizeof(float) : 1;
 }
 
-static status_t walk_open(struct walk *walk, struct table *table)
+/* The datasets that the columns lie in; returns the bytes of a row in all of them. */
+static int64_t list_slabs(struct table_reader *reader)
 {
+    const struct table *table = reader->table;
     const struct source *source = table->source;
-    *walk = (struct walk){.table = table};
-    status_t status = memory_new(&walk->slab, source->dataset_count, sizeof *walk->slab, "slabs");
     int64_t row_bytes = 1;
-    for (int64_t c = 0; !status && c < table->columns; c++) {
-        struct slab *slab = &walk->slab[source->column[table->column[c]].dataset];
+    for (int64_t c = 0; c < table->columns; c++) {
+        struct slab *slab = &reader->slab[source->column[table->column[c]].dataset];
         if (slab->dataset)
             continue;
         slab->dataset = &source->dataset[source->column[table->column[c]].dataset];
         slab->item = item_size(slab->dataset->reading);
         row_bytes += slab->dataset->width * (int64_t)slab->item;
     }
-    walk->slab_rows = SLAB_BYTES / row_bytes / BLOCK_ROWS * BLOCK_ROWS;
-    if (walk->slab_rows < BLOCK_ROWS)
-        walk->slab_rows = BLOCK_ROWS;
-    if (walk->slab_rows > table->partition.row_count)
-        walk->slab_rows = table->partition.block_count * BLOCK_ROWS;
-    for (int64_t i = 0; !status && i < source->dataset_count; i++) {
-        struct slab *slab = &walk->slab[i];
+    return row_bytes;
+}
+
+static status_t open_slabs(struct table_reader *reader)
+{
+    const struct table *table = reader->table;
+    int64_t datasets = table->source->dataset_count;
+    status_t status = memory_new(&reader->slab, datasets, sizeof *reader->slab, "slabs");
+    if (status)
+        return status;
+    reader->slab_rows = SLAB_BYTES / list_slabs(reader) / BLOCK_ROWS * BLOCK_ROWS;
+    if (reader->slab_rows < BLOCK_ROWS)
+        reader->slab_rows = BLOCK_ROWS;
+    if (reader->slab_rows > table->partition.row_count)
+        reader->slab_rows = table->partition.block_count * BLOCK_ROWS;
+    for (int64_t i = 0; !status && i < datasets; i++) {
+        struct slab *slab = &reader->slab[i];
         if (slab->dataset)
-            status = memory_new(&slab->memory, walk->slab_rows * slab->dataset->width, slab->item,
+            status = memory_new(&slab->memory, reader->slab_rows * slab->dataset->width, slab->item,
                                 "a slab of the file");
     }
+    return status;
+}
+
+status_t table_reader_open(struct table *table, struct table_reader **reader)
+{
+    status_t status = memory_new(reader, 1, sizeof **reader, "a reader of the input");
+    if (status)
+        return status;
+    (*reader)->table = table;
+    status = open_slabs(*reader);
     if (!status)
-        status =
-            memory_new(&walk->value, table->columns * BLOCK_ROWS, sizeof *walk->value, "a block of rows");
+        status = memory_new(&(*reader)->value, table->columns * BLOCK_ROWS, sizeof *(*reader)->value,
+                            "a block of rows");
     return status;
 }
 
@@ -169,56 +209,79 @@ static void take_column(const struct slab *slab, int64_t index, int64_t offset, 
 }
 
 /* A few rows at a time, so that the columns after the first find them in the nearest cache. */
-static void take_block(const struct walk *walk, int64_t offset, int64_t rows, int count)
+static void take_block(const struct table_reader *reader, int64_t offset, int64_t rows, int count)
 {
-    const struct table *table = walk->table;
+    const struct table *table = reader->table;
     for (int strip = 0; strip < count; strip += STRIP_ROWS) {
         int strip_rows = count - strip < STRIP_ROWS ? count - strip : STRIP_ROWS;
         for (int64_t c = 0; c < table->columns; c++) {
             const struct source_column *column = &table->source->column[table->column[c]];
-            take_column(&walk->slab[column->dataset], column->index, offset + strip, rows, strip_rows,
-                        walk->value + c * BLOCK_ROWS + strip);
+            take_column(&reader->slab[column->dataset], column->index, offset + strip, rows, strip_rows,
+                        reader->value + c * BLOCK_ROWS + strip);
         }
     }
 }
 
-static status_t visit_slab(struct walk *walk, int64_t first, int64_t rows, table_visitor visit, void *context)
+static uint16_t *marks_of(struct table_reader *reader, int64_t local, int rows)
 {
-    struct table *table = walk->table;
+    if (reader->table->left_out)
+        return reader->table->left_out + local * BLOCK_TILES;
+    memset(reader->mark, 0, sizeof reader->mark);
+    mark_rows(reader->mark, rows, BLOCK_ROWS);
+    return reader->mark;
+}
+
+static status_t visit_slab(struct table_reader *reader, int64_t first, int64_t rows, table_visitor visit,
+                           void *context)
+{
+    const struct partition *part = &reader->table->partition;
     status_t status = STATUS_OK;
     for (int64_t offset = 0; !status && offset < rows; offset += BLOCK_ROWS) {
         int64_t row = first + offset;
-        int64_t local = row / BLOCK_ROWS - table->partition.first_block;
+        int64_t local = row / BLOCK_ROWS - part->first_block;
+        int count = (int)(rows - offset < BLOCK_ROWS ? rows - offset : BLOCK_ROWS);
         struct raw_block block = {.block = row / BLOCK_ROWS,
                                   .local = local,
                                   .first_row = row,
-                                  .rows = (int)(rows - offset < BLOCK_ROWS ? rows - offset : BLOCK_ROWS),
-                                  .value = walk->value,
-                                  .left_out = table->left_out + local * BLOCK_TILES};
-        take_block(walk, offset, rows, block.rows);
+                                  .rows = count,
+                                  .value = reader->value,
+                                  .left_out = marks_of(reader, local, count)};
+        take_block(reader, offset, rows, count);
         status = visit(context, &block);
+    }
+    return status;
+}
+
+status_t table_reader_walk(struct table_reader *reader, int64_t first, int64_t count, table_visitor visit,
+                           void *context)
+{
+    struct table *table = reader->table;
+    const struct partition *part = &table->partition;
+    int64_t end =
+        (first + count) * BLOCK_ROWS < part->row_count ? (first + count) * BLOCK_ROWS : part->row_count;
+    status_t status = STATUS_OK;
+    for (int64_t done = first * BLOCK_ROWS; !status && done < end; done += reader->slab_rows) {
+        int64_t rows = end - done < reader->slab_rows ? end - done : reader->slab_rows;
+        for (int64_t i = 0; !status && i < table->source->dataset_count; i++) {
+            if (reader->slab[i].dataset)
+                status = read_slab(table, &reader->slab[i], part->first_row + done, rows);
+        }
+        if (!status)
+            status = visit_slab(reader, part->first_row + done, rows, visit, context);
+        log_show_progress(
+            table->log, &(struct log_progress){.customers = (done + rows) * table->comm->size,
+                                               .fraction = (double)(done + rows) / (double)part->row_count});
     }
     return status;
 }
 
 status_t table_walk(struct table *table, table_visitor visit, void *context)
 {
-    struct walk walk;
-    status_t status = walk_open(&walk, table);
-    const struct partition *part = &table->partition;
-    for (int64_t done = 0; !status && done < part->row_count; done += walk.slab_rows) {
-        int64_t rows = part->row_count - done < walk.slab_rows ? part->row_count - done : walk.slab_rows;
-        for (int64_t i = 0; !status && i < table->source->dataset_count; i++) {
-            if (walk.slab[i].dataset)
-                status = read_slab(table, &walk.slab[i], part->first_row + done, rows);
-        }
-        if (!status)
-            status = visit_slab(&walk, part->first_row + done, rows, visit, context);
-        log_show_progress(
-            table->log, &(struct log_progress){.customers = (done + rows) * table->comm->size,
-                                               .fraction = (double)(done + rows) / (double)part->row_count});
-    }
-    walk_close(&walk);
+    struct table_reader *reader = NULL;
+    status_t status = table_reader_open(table, &reader);
+    if (!status)
+        status = table_reader_walk(reader, 0, table->partition.block_count, visit, context);
+    table_reader_close(reader);
     return comm_agree(table->comm, status);
 }
 

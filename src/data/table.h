@@ -25,7 +25,7 @@ struct table {
     int64_t features;   /* how many of them are features */
     int64_t *column;    /* index into source->column of each */
     uint16_t *left_out; /* a bit per row of each of this rank's tiles: 1 where the customer takes no part;
-                           rows beyond the last are marked too */
+                           rows beyond the last are marked too. NULL in a table that keeps no marks */
 };
 
 /* A block of rows in input units. */
@@ -35,7 +35,7 @@ struct raw_block {
     int64_t first_row; /* global */
     int rows;
     const double *value; /* columns x BLOCK_ROWS; missing is NaN; rows beyond `rows` are undefined */
-    uint16_t *left_out;  /* BLOCK_TILES of them; a visitor may mark rows */
+    uint16_t *left_out;  /* BLOCK_TILES of them; a visitor may mark rows (kept, if the table keeps marks) */
 };
 
 typedef status_t (*table_visitor)(void *context, const struct raw_block *block);
@@ -43,6 +43,11 @@ typedef status_t (*table_visitor)(void *context, const struct raw_block *block);
 /* `features` and `profile` are indices into source->column. Collective. */
 status_t table_open(struct comm *comm, struct log *log, struct source *source, const int64_t *features,
                     int64_t feature_count, const int64_t *profile, int64_t profile_count, struct table *table)
+    __attribute__((warn_unused_result));
+/* The same without a mark for each customer, for those who read every block once: memory does not depend on
+ * n. Collective. */
+status_t table_open_unmarked(struct comm *comm, struct log *log, struct source *source,
+                             const int64_t *features, int64_t feature_count, struct table *table)
     __attribute__((warn_unused_result));
 void table_close(struct table *table);
 
@@ -58,7 +63,20 @@ static inline bool table_is_left_out(const uint16_t *left_out, int row)
 status_t table_walk(struct table *table, table_visitor visit, void *context)
     __attribute__((warn_unused_result));
 
-/* Customers that take part, over all ranks. Collective. */
+/* The walk in pieces: memory for a slab of the file, opened once. */
+struct table_reader;
+
+/* *reader is NULL, or for table_reader_close, whatever is returned. Local. */
+status_t table_reader_open(struct table *table, struct table_reader **reader)
+    __attribute__((warn_unused_result));
+void table_reader_close(struct table_reader *reader);
+
+/* Calls `visit` for this rank's local blocks [first, first + count), in order. Local: the outcome is this
+ * rank's own and must be voted on. Pieces that follow each other read each dataset once and in order. */
+status_t table_reader_walk(struct table_reader *reader, int64_t first, int64_t count, table_visitor visit,
+                           void *context) __attribute__((warn_unused_result));
+
+/* Customers that take part, over all ranks; of a table that keeps marks. Collective. */
 status_t table_count(struct table *table, int64_t *customers) __attribute__((warn_unused_result));
 
 #endif

@@ -95,6 +95,7 @@ static void finish(struct run *run)
 {
     free(run->leaves.sum);
     free(run->leaves.centroid);
+    free(run->leaves.place);
     free(run->leaves.size);
     free(run->label);
     sample_close(&run->sample);
@@ -120,6 +121,7 @@ static void check_whole(const struct run *run)
         for (int64_t f = 0; f < FEATURES; f++)
             sum[label * FEATURES + f] += (double)sample->all[row * FEATURES + f];
         inertia += sample_distance(sample, row, leaves->centroid + label * FEATURES);
+        assert_int_equal(label, sample_nearest(sample, row, leaves->place, leaves->count));
     }
     assert_memory_equal(size, leaves->size, (size_t)leaves->count * sizeof *size);
     for (int64_t h = 0; h < leaves->count; h++) {

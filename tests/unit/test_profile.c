@@ -119,6 +119,26 @@ static void check_column(const struct profile *profile, int64_t c)
     assert_true(fabs(profile->eta_squared[c] - (total > 0 ? 1 - within / total : 0)) < 1e-12);
 }
 
+/* Whoever the table has not left out, with a label or without. */
+static void check_deciles(const struct profile *profile, int64_t c)
+{
+    static double value[ROWS];
+    int64_t present = 0;
+    for (int64_t row = 0; row < ROWS; row++) {
+        value[present] = cell(row, c);
+        present += !isnan(value[present]);
+    }
+    qsort(value, (size_t)present, sizeof *value, by_value);
+    for (int i = 0; i < DECILES; i++) {
+        int64_t rank = (int64_t)floor((i + 1) / 10.0 * (double)(present - 1));
+        int64_t upto = rank;
+        while (upto < present && value[upto] == value[rank])
+            upto++;
+        assert_true(profile->decile[c * DECILES + i] == value[rank]);
+        assert_int_equal(profile->decile_upto[c * DECILES + i], upto);
+    }
+}
+
 static void run_profile(struct comm *comm, struct input *input, struct survey *survey,
                         struct profile *profile)
 {
@@ -154,6 +174,8 @@ static void profiles_match_plain_loops(void **state)
     assert_memory_equal(profile.size, size, sizeof size);
     for (int64_t c = 0; c < COLUMNS; c++) {
         check_column(&profile, c);
+        if (c < FEATURES)
+            check_deciles(&profile, c);
         for (int32_t h = 0; h < K; h++)
             check_cell(&profile, h, c);
     }

@@ -213,7 +213,9 @@ static void check_content(hid_t file)
     const double lows[] = {-3, (double)-INFINITY};
     const double quanta[] = {0x1p-20, 0x1p-10};
     const double missing[] = {17, 0};
+    const double numbers[] = {0, 1};
     expect_reals(file, "/segments/size", K, 0, sizes);
+    expect_reals(file, "/segments/number", K, 0, numbers);
     expect_reals(file, "/segments/centroid", K, KEPT, in_units);
     expect_reals(file, "/segments/centroid_prepared", K, KEPT, centroid);
     expect_reals(file, "/segments/mean", K, COLUMNS, mean);
@@ -265,8 +267,17 @@ static void content_and_attributes_are_as_given(void **state)
     };
     write_matrix(path_to("input.h5"), 50, COLUMNS, cell);
     input_open(&input, &world, path_to("input.h5"), -1);
-    struct results_content content = {&input.table, &preparation, K, centroid, size,           mean,
-                                      deviation,    median,       3, inertia,  segment_linkage};
+    struct results_content content = {.table = &input.table,
+                                      .preparation = &preparation,
+                                      .k = K,
+                                      .centroid_prepared = centroid,
+                                      .size = size,
+                                      .mean = mean,
+                                      .deviation = deviation,
+                                      .median = median,
+                                      .restarts = 3,
+                                      .restart_inertia = inertia,
+                                      .segment_linkage = segment_linkage};
     if (world.rank == 0) {
         struct results_file results;
         assert_ok(results_create(&results, path_to("results.h5")));

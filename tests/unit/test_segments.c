@@ -1,5 +1,5 @@
 /* ranks: 1 2 3 7 */
-/* Segments from labels against plain sums; their numbers; alike on any number of ranks. */
+/* Segments from labels against plain sums; their numbers, and other ones; alike on any number of ranks. */
 #include <math.h>
 
 #include "cluster/segments.h"
@@ -187,9 +187,134 @@ static void numbers_by_size_then_centroid(void **state)
     assert_true(order[0] == 1 && order[1] == 3 && order[2] == 2 && order[3] == 0);
 }
 
+/* ---- another order ---- */
+
+/* Customers at 0, 1, 2 .. 6 of a line; every second one lies halfway between two of the places. */
+static double line(int64_t row, int64_t feature)
+{
+    return (double)(feature == 0 ? row % 7 : 1);
+}
+
+static const double places[] = {0, 1, 0, 2, 1, 0, 4, 1, 0, 6, 1, 0, 40, 1, 0};
+enum { PLACES = sizeof places / sizeof places[0] / FEATURES };
+
+/* Segments of the places, each customer with the nearest, the lower number on a tie; the last has none. */
+static struct segmentation nearest_segments(const struct sample *sample, const double *centroid)
+{
+    struct segmentation segments = {.k = PLACES};
+    assert_ok(segments_open(&segments, &sample->customers));
+    memcpy(segments.centroid, centroid, sizeof places);
+    for (int64_t row = 0; row < sample->customers.partition.rows; row++) {
+        int32_t h = sample_nearest(sample, row, centroid, PLACES);
+        if (h < 0)
+            continue;
+        segments.size[h]++;
+        for (int64_t f = 0; f < FEATURES; f++)
+            segments.sum[h * FEATURES + f] += (double)sample->all[row * FEATURES + f];
+    }
+    segments.inertia = sample_inertia(sample, centroid, PLACES);
+    return segments;
+}
+
+static void check_reordered(struct comm *comm, const int64_t *order, sample_mark out)
+{
+    struct sample sample;
+    double moved[PLACES * FEATURES];
+    sample_open(&sample, comm, ROWS, FEATURES, line, out);
+    split_squares(&sample);
+    for (int64_t h = 0; h < PLACES; h++)
+        memcpy(moved + h * FEATURES, places + order[h] * FEATURES, FEATURES * sizeof *moved);
+    struct segmentation segments = nearest_segments(&sample, places);
+    struct segmentation expected = nearest_segments(&sample, moved);
+    double mean[FEATURES] = {0};
+    for (int64_t i = 0; i < PLACES * FEATURES; i++)
+        mean[i % FEATURES] += expected.sum[i] / (double)sample.customers.used;
+    assert_ok(segments_reorder(&sample.customers, &sample.preparation, order, true, &segments));
+    assert_memory_equal(segments.centroid, moved, sizeof moved);
+    assert_memory_equal(segments.size, expected.size, PLACES * sizeof(int64_t));
+    assert_memory_equal(segments.sum, expected.sum, PLACES * FEATURES * sizeof(double));
+    assert_close(segments.inertia, expected.inertia, 1e-13);
+    assert_close(segments.total_squares, squares_around(&sample, NULL, one, mean), 1e-12);
+    assert_null(segments.label);
+    segments_free(&segments);
+    segments_free(&expected);
+    sample_close(&sample);
+}
+
+static void ties_go_to_the_lower_number_of_the_new_order(void **state)
+{
+    (void)state;
+    static const int64_t orders[][PLACES] = {
+        {0, 1, 2, 3, 4}, {3, 2, 1, 0, 4}, {4, 0, 2, 1, 3}, {1, 4, 3, 0, 2}};
+    for (int i = 0; i < 4; i++) {
+        check_reordered(&world, orders[i], NULL);
+        check_reordered(&world, orders[i], some);
+        check_reordered(&alone, orders[i], some);
+    }
+}
+
+/* The way back gives the first bits again, and the order that they have changes none. */
+static void there_and_back_is_the_same(void **state)
+{
+    (void)state;
+    static const int64_t order[] = {3, 4, 0, 1, 2};
+    static const int64_t back[] = {2, 3, 4, 0, 1};
+    static const int64_t same[] = {0, 1, 2, 3, 4};
+    struct sample sample;
+    sample_open(&sample, &world, ROWS, FEATURES, line, some);
+    struct segmentation segments = nearest_segments(&sample, places);
+    assert_ok(segments_reorder(&sample.customers, &sample.preparation, same, true, &segments));
+    double inertia = segments.inertia;
+    double total = segments.total_squares;
+    int64_t size = segments.size[3];
+    assert_ok(segments_reorder(&sample.customers, &sample.preparation, order, true, &segments));
+    assert_true(segments.size[0] != size); /* the customers halfway went */
+    assert_true(segments.total_squares == total);
+    assert_ok(segments_reorder(&sample.customers, &sample.preparation, back, true, &segments));
+    assert_true(segments.size[3] == size && segments.inertia == inertia && segments.total_squares == total);
+    assert_memory_equal(segments.centroid, places, sizeof places);
+    segments_free(&segments);
+    sample_close(&sample);
+}
+
+/* The segments of a cut are not those of the nearest centroid: nobody goes elsewhere. */
+static void a_cut_only_changes_places(void **state)
+{
+    (void)state;
+    static const int64_t order[] = {3, 0, 4, 1, 2};
+    int32_t number[PLACES];
+    struct sample sample;
+    sample_open(&sample, &world, ROWS, FEATURES, clouds, some);
+    struct segmentation segments = labelled(&sample, PLACES, by_cloud);
+    struct segmentation before = labelled(&sample, PLACES, by_cloud);
+    for (int64_t i = 0; i < sample.customers.partition.row_count; i += 3) { /* anything but the nearest */
+        segments.label[i] = segments.label[i] < 0 ? -1 : (segments.label[i] + 1) % PLACES;
+        before.label[i] = segments.label[i];
+    }
+    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, &segments, number));
+    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, &before, number));
+    free(segments.label);
+    segments.label = NULL;
+    assert_ok(segments_reorder(&sample.customers, &sample.preparation, order, false, &segments));
+    for (int64_t h = 0; h < PLACES; h++) {
+        size_t row = FEATURES * sizeof(double);
+        assert_int_equal(segments.size[h], before.size[order[h]]);
+        assert_memory_equal(segments.centroid + h * FEATURES, before.centroid + order[h] * FEATURES, row);
+        assert_memory_equal(segments.sum + h * FEATURES, before.sum + order[h] * FEATURES, row);
+    }
+    assert_true(segments.inertia == before.inertia && segments.total_squares == before.total_squares);
+    assert_null(segments.label);
+    segments_free(&segments);
+    segments_free(&before);
+    sample_close(&sample);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(sums_and_numbers_are_those_of_the_labels),
     cmocka_unit_test(numbers_by_size_then_centroid),
+    cmocka_unit_test(ties_go_to_the_lower_number_of_the_new_order),
+    cmocka_unit_test(there_and_back_is_the_same),
+    cmocka_unit_test(a_cut_only_changes_places),
 };
 
 TESTS_MAIN("segments", tests)

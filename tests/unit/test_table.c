@@ -109,6 +109,60 @@ static void a_visitor_that_fails_anywhere_fails_everywhere(void **state)
     input_close(&input);
 }
 
+/* ---- in pieces ---- */
+
+static void check_pieces(struct input *input, cell_value value, int64_t blocks)
+{
+    const struct partition *part = &input->table.partition;
+    struct visit visit = {input, value, NULL, part->first_row, 0};
+    struct table_reader *reader = NULL;
+    assert_ok(table_reader_open(&input->table, &reader));
+    for (int64_t first = 0; first < part->block_count; first += blocks) {
+        int64_t left = part->block_count - first;
+        assert_ok(table_reader_walk(reader, first, left < blocks ? left : blocks, visit_block, &visit));
+    }
+    table_reader_close(reader);
+    assert_int_equal(visit.blocks, part->block_count);
+    assert_int_equal(visit.next_row, part->first_row + part->row_count);
+}
+
+static void pieces_give_what_the_walk_gives(void **state)
+{
+    (void)state;
+    struct input input;
+    write_matrix(path_to("matrix.h5"), 9000, COLUMNS, fractions);
+    input_open(&input, &world, path_to("matrix.h5"), -1);
+    for (int64_t blocks = 1; blocks <= 4; blocks++)
+        check_pieces(&input, fractions, blocks);
+    input_close(&input);
+}
+
+/* Rows beyond the last are marked, others are not, whatever was marked in the block before. */
+static status_t check_and_mark(void *context, const struct raw_block *block)
+{
+    (void)context;
+    for (int i = 0; i < BLOCK_ROWS; i++)
+        assert_int_equal(table_is_left_out(block->left_out, i), i >= block->rows);
+    for (int t = 0; t < BLOCK_TILES; t++)
+        block->left_out[t] = UINT16_MAX;
+    return STATUS_OK;
+}
+
+static void a_table_without_marks_keeps_none(void **state)
+{
+    (void)state;
+    const int64_t feature[] = {3, 0};
+    struct input input;
+    write_matrix(path_to("matrix.h5"), 3 * BLOCK_ROWS - 5, COLUMNS, fractions);
+    assert_ok(source_open(&world, path_to("matrix.h5"), NULL, NULL, &input.source));
+    assert_ok(table_open_unmarked(&world, &quiet, &input.source, feature, 2, &input.table));
+    assert_null(input.table.left_out);
+    check_walk(&input, fractions, feature);
+    assert_ok(table_walk(&input.table, check_and_mark, NULL));
+    assert_ok(table_walk(&input.table, check_and_mark, NULL));
+    input_close(&input);
+}
+
 /* ---- decompression ---- */
 
 enum { FILTER = 301, CHUNK_ROWS = 700, CHUNK_COLUMNS = 130, WIDE = 600, TALL = 4200, MOST_CHUNKS = 4096 };
@@ -150,15 +204,19 @@ static void write_filtered(bool transposed)
     assert_true(h5_close(file));
 }
 
-/* Slabs are shorter than the rows of the file here, and chunks straddle slabs and ranks. */
-static void check_decompression(bool transposed)
+/* Slabs are shorter than the rows of the file here, and chunks straddle slabs and ranks. blocks: of a piece;
+ * 0: the walk as a whole. */
+static void check_decompression(bool transposed, int64_t blocks)
 {
     struct input input;
     write_filtered(transposed);
     all_wait();
     input_open(&input, &world, path_to("filtered.h5"), -1);
     memset(decompressed, 0, sizeof decompressed);
-    check_walk(&input, numbered, NULL);
+    if (blocks > 0)
+        check_pieces(&input, numbered, blocks);
+    else
+        check_walk(&input, numbered, NULL);
     int64_t total = 0;
     for (int chunk = 0; chunk < MOST_CHUNKS; chunk++) {
         assert_true(decompressed[chunk] <= 1);
@@ -178,8 +236,10 @@ static void no_chunk_is_decompressed_twice(void **state)
     static const H5Z_class2_t filter = {H5Z_CLASS_T_VERS, FILTER, 1,    1,
                                         "counting",       NULL,   NULL, counting_filter};
     assert_true(H5Zregister(&filter) >= 0);
-    check_decompression(false);
-    check_decompression(true);
+    for (int64_t blocks = 0; blocks <= 2; blocks++) {
+        check_decompression(false, blocks);
+        check_decompression(true, blocks);
+    }
 }
 
 static status_t ignore(void *context, const struct raw_block *block)
@@ -208,6 +268,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(all_chunk_shapes),
     cmocka_unit_test(chosen_columns_in_the_order_chosen),
     cmocka_unit_test(a_visitor_that_fails_anywhere_fails_everywhere),
+    cmocka_unit_test(pieces_give_what_the_walk_gives),
+    cmocka_unit_test(a_table_without_marks_keeps_none),
     cmocka_unit_test(no_chunk_is_decompressed_twice),
     cmocka_unit_test(a_chunk_that_cannot_be_read_fails_on_all_ranks),
 };

@@ -1,0 +1,39 @@
+/* K-means that begins where an earlier segmentation ended. */
+#ifndef LOHKO_CLUSTER_WARM_H
+#define LOHKO_CLUSTER_WARM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "data/customers.h"
+
+/* An earlier segmentation in the prepared units of the customers. */
+struct warm_start {
+    int64_t k;
+    const double *centroid; /* k x features */
+    const int64_t *size;    /* k: customers that it had */
+};
+
+/* The earlier centroids are worth more than their inertia says: everyone knows the segments. They stay where
+ * they are so long as nothing better by this share is found. */
+#define WARM_WORTH 1e-4
+
+struct warm {
+    double *centroid; /* k x features: where the passes ended; owned */
+    double inertia;
+    bool converged;
+    double *standing; /* k x features: the earlier centroids themselves; NULL where they are not k, or where
+                         one has no customers any more; owned */
+    double standing_inertia;
+};
+
+/* k segments by full passes over all customers from the earlier centroids: the largest k of them, or all and
+ * others where customers are far from theirs. `polish` and `tolerance` as in kmeans.h; batch, seed: for
+ * candidates. Collective. */
+status_t warm_learn(const struct customers *customers, const struct preparation *preparation,
+                    const struct warm_start *start, int64_t k, bool polish, double tolerance, int64_t batch,
+                    uint64_t seed, struct warm *warm) __attribute__((warn_unused_result));
+void warm_free(struct warm *warm);
+
+#endif

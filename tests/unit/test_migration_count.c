@@ -1,0 +1,172 @@
+/* ranks: 1 2 3 7 */
+/* Counting who went where: against a plain count over all customers on every rank. */
+#include "assess/migration.h"
+#include "support.h"
+
+enum { MOST = 41 };
+
+struct labels {
+    int32_t *found;
+    int32_t *old_model;
+    int32_t *after;
+    int64_t first; /* of this rank */
+    int64_t rows;
+};
+
+/* From -1 to k - 1; keyed by the customer, whatever the rank. */
+static int32_t draw(uint64_t seed, int64_t row, int64_t k)
+{
+    return (int32_t)(uniform(seed, row, 0) * (double)(k + 1)) - 1;
+}
+
+/* Ranks in `idle` (a bit each) have no rows; the others share them unevenly. NULL arrays without rows, as
+ * memory_new leaves them. */
+static void labels_open(struct labels *labels, int64_t rows, int64_t before, int64_t after, unsigned idle)
+{
+    int64_t working = 0;
+    int64_t place = 0;
+    for (int r = 0; r < world.size; r++) {
+        place = r == world.rank ? working : place;
+        working += !(idle >> r & 1);
+    }
+    bool is_idle = idle >> world.rank & 1;
+    *labels = (struct labels){.first = 0};
+    if (working == 0 || is_idle)
+        return;
+    labels->first = rows * place * place / (working * working);
+    labels->rows = rows * (place + 1) * (place + 1) / (working * working) - labels->first;
+    assert_ok(memory_new(&labels->found, labels->rows, sizeof(int32_t), "test labels"));
+    assert_ok(memory_new(&labels->old_model, labels->rows, sizeof(int32_t), "test labels"));
+    assert_ok(memory_new(&labels->after, labels->rows, sizeof(int32_t), "test labels"));
+    for (int64_t i = 0; i < labels->rows; i++) {
+        labels->found[i] = draw(11, labels->first + i, before);
+        labels->old_model[i] = draw(12, labels->first + i, before);
+        labels->after[i] = draw(13, labels->first + i, after);
+    }
+}
+
+static void labels_close(struct labels *labels)
+{
+    free(labels->found);
+    free(labels->old_model);
+    free(labels->after);
+}
+
+/* What a customer's labels say, the plain way. */
+static void check_counts(const struct migration *migration, int64_t rows, const int64_t *lapsed)
+{
+    int64_t k = migration->before.k;
+    int64_t columns = migration->after.k + 1;
+    int64_t *count = NULL;
+    assert_ok(memory_new(&count, (k + 1) * columns, sizeof *count, "test counts"));
+    for (int64_t row = 0; row < rows; row++) {
+        int32_t from = draw(11, row, k);
+        int32_t to = draw(13, row, migration->after.k);
+        if (to >= 0)
+            count[(from < 0 ? k : from) * columns + to]++;
+    }
+    for (int64_t h = 0; h < k; h++)
+        count[h * columns + columns - 1] = lapsed[h];
+    assert_memory_equal(migration->count, count, (size_t)((k + 1) * columns) * sizeof *count);
+    free(count);
+}
+
+/* In order, none twice, and each with its customers. */
+static void check_steps(const struct migration *migration, int64_t rows)
+{
+    int64_t k = migration->before.k;
+    int64_t customers = 0;
+    for (int64_t s = 0; s < migration->steps; s++) {
+        const struct migration_step *step = &migration->step[s];
+        const struct migration_step *last = step - 1;
+        assert_true(s == 0 || step->before > last->before ||
+                    (step->before == last->before &&
+                     (step->old_model > last->old_model ||
+                      (step->old_model == last->old_model && step->after > last->after))));
+        int64_t expected = 0;
+        for (int64_t row = 0; row < rows; row++) {
+            int32_t from = draw(11, row, k);
+            int32_t old = draw(12, row, k);
+            expected += (from < 0 ? k : from) == step->before && (old < 0 ? k : old) == step->old_model &&
+                        draw(13, row, migration->after.k) == step->after;
+        }
+        assert_int_equal(step->customers, expected);
+        customers += step->customers;
+    }
+    for (int64_t row = 0; row < rows; row++)
+        customers -= draw(13, row, migration->after.k) >= 0;
+    assert_int_equal(customers, 0);
+}
+
+static void count_and_check(int64_t rows, int64_t before, int64_t after, unsigned idle, bool with_steps)
+{
+    struct labels labels;
+    int64_t lapsed[MOST];
+    struct migration migration = {.before = {.k = before}, .after = {.k = after}};
+    for (int64_t h = 0; h < before; h++)
+        lapsed[h] = 7 * h + 3;
+    labels_open(&labels, rows, before, after, idle);
+    assert_ok(migration_count(&world, labels.found, with_steps ? labels.old_model : NULL, labels.after,
+                              labels.rows, lapsed, &migration));
+    bool any = rows > 0 && (idle & ((1U << world.size) - 1)) != (1U << world.size) - 1;
+    assert_int_equal(migration.has_steps, with_steps && any);
+    check_counts(&migration, any ? rows : 0, lapsed);
+    if (migration.has_steps)
+        check_steps(&migration, rows);
+    else
+        assert_int_equal(migration.steps, 0);
+    labels_close(&labels);
+    migration_free(&migration);
+}
+
+static void customers_are_counted(void **state)
+{
+    (void)state;
+    count_and_check(5000, 3, 4, 0, true);
+    count_and_check(5000, 3, 4, 0, false);
+    count_and_check(900, 1, 1, 0, true);
+}
+
+/* More ways than the first tally has room for. */
+static void many_ways_are_counted(void **state)
+{
+    (void)state;
+    count_and_check(4000, MOST, 37, 0, true);
+}
+
+static void ranks_without_rows(void **state)
+{
+    (void)state;
+    count_and_check(1000, 3, 4, 1, true); /* alone: nobody at all */
+    count_and_check(1000, 3, 4, 2, true);
+    count_and_check(1000, 3, 4, 2, false);
+    count_and_check(1000, 3, 4, 0x3e, true);
+    count_and_check(3, 3, 4, 0, true);
+}
+
+static void nobody_and_no_segments(void **state)
+{
+    (void)state;
+    count_and_check(0, 2, 3, 0xff, true);
+    count_and_check(500, 0, 3, 0, true);
+    count_and_check(500, 3, 0, 0, true);
+}
+
+/* Refused before any of it is touched: a machine may promise more memory than it has. */
+static void too_many_segments(void **state)
+{
+    (void)state;
+    int64_t lapsed = 0;
+    struct migration migration = {.before = {.k = INT64_C(1) << 38}, .after = {.k = INT64_C(1) << 38}};
+    assert_failure(migration_count(&world, NULL, NULL, NULL, 0, &lapsed, &migration), EXIT_NO_MEMORY,
+                   "segments takes");
+    migration_free(&migration);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(customers_are_counted), cmocka_unit_test(many_ways_are_counted),
+    cmocka_unit_test(ranks_without_rows),    cmocka_unit_test(nobody_and_no_segments),
+    cmocka_unit_test(too_many_segments),
+};
+
+TESTS_MAIN("migration_count", tests)
