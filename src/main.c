@@ -19,6 +19,10 @@ struct command {
 
 static const struct command commands[] = {
     {"fit", "CONFIG.yaml [--section.key=value ...]", "learn segments, write results", command_fit},
+    {"compare", "--before A/results.h5 --after B/results.h5 --output DIR", "two segmentations, one report",
+     command_compare},
+    {"assign", "--model RESULTS.h5 --input NEW.h5 --output DIR", "score new customers or prospects",
+     command_assign},
     {"generate", "--customers N --features D --segments K --output FILE.h5",
      "synthetic customers, truth included", command_generate},
 };

@@ -6,7 +6,11 @@
 #include "core/comm.h"
 #include "core/status.h"
 
+status_t command_compare(struct comm *comm, int argument_count, char *const *arguments)
+    __attribute__((warn_unused_result));
 status_t command_fit(struct comm *comm, int argument_count, char *const *arguments)
+    __attribute__((warn_unused_result));
+status_t command_assign(struct comm *comm, int argument_count, char *const *arguments)
     __attribute__((warn_unused_result));
 status_t command_generate(struct comm *comm, int argument_count, char *const *arguments)
     __attribute__((warn_unused_result));

@@ -135,7 +135,11 @@ static status_t run(struct fit *fit)
     if (!status && may_leave_out(fit))
         status = fit_check_memory(fit, fit->survey.customers);
     if (!status)
+        status = fit_score_previous(fit);
+    if (!status)
         status = fit_load(fit);
+    if (!status)
+        status = fit_carry_previous(fit);
     if (!status)
         status = fit_open_tries(fit);
     if (!status && fit->config.method == METHOD_KMEANS)
@@ -143,11 +147,15 @@ static status_t run(struct fit *fit)
     if (!status && fit->config.leaves != 0)
         status = fit_grow_tree(fit);
     if (!status)
+        status = fit_hand_down(fit);
+    if (!status)
         status = fit_judge(fit);
     if (!status)
         status = fit_grow_segment_tree(fit);
     if (!status)
         status = describe(fit);
+    if (!status)
+        status = fit_measure_migration(fit);
     if (!status)
         status = fit_write(fit);
     return status;
@@ -163,6 +171,7 @@ static void close_all(struct fit *fit)
     profile_free(&fit->profile);
     fit_free_trees(fit);
     fit_free_tries(fit);
+    fit_free_previous(fit);
     customers_free(&fit->customers);
     prepare_free(&fit->preparation);
     survey_free(&fit->survey);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "app/config.h"
+#include "app/fit_previous.h"
 #include "assess/gap.h"
 #include "assess/indices.h"
 #include "assess/profile.h"
@@ -55,6 +56,8 @@ struct fit_try {
     double *seed_ari;           /* restarts: adjusted Rand index with the segments; of k-means */
     double *level;              /* k: agreement_level_stability against the try before; NULL for the first */
     int64_t *level_count;       /* the table that it comes from */
+    int64_t *number;            /* k: that last year handed down, rising; NULL: 0 .. k - 1 */
+    int64_t next_number;        /* that no segment ever had */
     float *stays;               /* leaves: replicates in which each stays; of a tree */
 };
 
@@ -70,6 +73,7 @@ struct fit {
     struct prepare_settings settings;
     int64_t repeated; /* customers left out because their id was there before */
     struct survey survey;
+    struct fit_previous *previous; /* NULL where there is no previous.results */
     struct preparation preparation;
     struct customers customers;
     struct fit_try *tried; /* by rising number of segments */

@@ -29,8 +29,7 @@ static bool is_listed(const struct name_list *list, const char *name)
 }
 
 /* Columns that are both clustered on and only described, or the id, would be a contradiction. */
-static status_t choose_columns(const struct fit *fit, int64_t *features, int64_t *feature_count,
-                               int64_t *profile)
+static status_t choose_columns(struct fit *fit, int64_t *features, int64_t *feature_count, int64_t *profile)
 {
     const struct config *config = &fit->config;
     const struct source *source = &fit->source;
@@ -38,6 +37,8 @@ static status_t choose_columns(const struct fit *fit, int64_t *features, int64_t
     *feature_count = 0;
     for (int64_t i = 0; !status && i < config->profile.count; i++)
         status = find_column(source, "features.profile", config->profile.name[i], &profile[i]);
+    if (!status && fit_keeps_preparation(fit))
+        return fit_previous_columns(fit, features, feature_count);
     for (int64_t i = 0; !status && !config->use_all && i < config->use.count; i++) {
         status = find_column(source, "features.use", config->use.name[i], &features[(*feature_count)++]);
         if (!status && is_listed(&config->profile, config->use.name[i]))
@@ -71,8 +72,12 @@ status_t fit_open_table(struct fit *fit)
     int64_t *features = NULL;
     int64_t *profile = NULL;
     int64_t feature_count = 0;
+    status = fit_read_previous(fit);
     int64_t most = fit->source.column_count + config->use.count;
-    status = memory_new(&features, most, sizeof *features, "columns");
+    if (!status && fit->previous)
+        most += fit->previous->model.features;
+    if (!status)
+        status = memory_new(&features, most, sizeof *features, "columns");
     if (!status)
         status = memory_new(&profile, config->profile.count, sizeof *profile, "columns");
     if (!status)
@@ -94,6 +99,17 @@ status_t fit_open_table(struct fit *fit)
 
 /* ---- customers ---- */
 
+/* Last year's: what is missing and how values are transformed is asked for before anything is prepared. */
+static void keep_settings(struct fit *fit)
+{
+    const struct saved_model *model = &fit->previous->model;
+    fit->settings.missing = model->missing;
+    for (int64_t f = 0; f < model->features; f++)
+        fit->settings.transform[f] = model->preparation.feature[f].transform;
+    log_note(&fit->log, "the preparation of features is that of %s; prepare.* is not looked at",
+             fit->config.previous);
+}
+
 static status_t map_settings(struct fit *fit)
 {
     const struct config *config = &fit->config;
@@ -110,6 +126,10 @@ static status_t map_settings(struct fit *fit)
         status = memory_new(&settings->weight, features, sizeof *settings->weight, "settings");
     for (int64_t c = 0; !status && c < features; c++)
         settings->weight[c] = 1.0;
+    if (!status && fit_keeps_preparation(fit)) {
+        keep_settings(fit);
+        return STATUS_OK;
+    }
     const struct name_map *maps[] = {&config->transform, &config->weight};
     const char *const options[] = {"prepare.transform", "prepare.weight"};
     for (int m = 0; m < 2; m++) {
@@ -151,7 +171,10 @@ status_t fit_survey(struct fit *fit)
 status_t fit_load(struct fit *fit)
 {
     log_phase_begin(&fit->log, "preparation constants");
-    status_t status = prepare_learn(&fit->table, &fit->settings, &fit->survey, &fit->preparation);
+    status_t status =
+        fit_keeps_preparation(fit)
+            ? prepare_keep(&fit->table, &fit->survey, &fit->previous->model.preparation, &fit->preparation)
+            : prepare_learn(&fit->table, &fit->settings, &fit->survey, &fit->preparation);
     if (!status) {
         log_phase_begin(&fit->log, "loading");
         status = customers_load(&fit->table, &fit->preparation, fit->survey.customers, &fit->customers);

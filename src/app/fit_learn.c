@@ -36,6 +36,7 @@ void fit_free_tries(struct fit *fit)
         free(try->level);
         free(try->level_count);
         free(try->stays);
+        free(try->number);
     }
     free(fit->tried);
     free(fit->gap);
@@ -78,6 +79,7 @@ static status_t open_lists(const struct fit *fit, int64_t **k, struct kmeans_res
 status_t fit_learn(struct fit *fit)
 {
     struct kmeans_settings settings = fit_kmeans_settings(&fit->config);
+    settings.start = fit_warm_start(fit);
     struct kmeans_result *results = NULL;
     int64_t *k = NULL;
     status_t status = open_lists(fit, &k, &results);
@@ -91,6 +93,12 @@ status_t fit_learn(struct fit *fit)
             log_warning(&fit->log,
                         "the best restart of %" PRId64 " had not converged after %" PRId64 " passes", k[i],
                         results[i].passes);
+    }
+    for (int64_t i = 0; !status && i < fit->tries; i++) {
+        if (results[i].stood)
+            log_note(&fit->log,
+                     "last year's %" PRId64 " centroids stay where they are: nothing was better by %g %%",
+                     k[i], 100 * WARM_WORTH);
     }
     if (!status)
         tell_work(fit, &results[0]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/fit.h"
+#include "app/terminal.h"
 #include "core/memory.h"
 
 enum {
@@ -14,20 +15,6 @@ enum {
     WIDEST_PATH = 12, /* letters of a way in the tree that are shown */
     MOST_LINES = 80   /* of segments of cuts */
 };
-
-/* 1234567 as "1 234 567". */
-static void group_digits(int64_t value, char *text, size_t size)
-{
-    char plain[32];
-    int length = snprintf(plain, sizeof plain, "%" PRId64, value);
-    size_t at = 0;
-    for (int i = 0; i < length && at + 2 < size; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            text[at++] = ' ';
-        text[at++] = plain[i];
-    }
-    text[at] = '\0';
-}
 
 static int64_t restarts_near_the_best(const struct kmeans_result *kmeans)
 {
@@ -54,8 +41,8 @@ static void warn_of_tiny_segments(const struct fit *fit)
 
 static void print_heading(const struct fit *fit, int path_width)
 {
-    char count[40];
-    group_digits(fit->survey.customers, count, sizeof count);
+    char count[TERMINAL_COUNT_SIZE];
+    terminal_count(fit->survey.customers, count);
     printf("\n%s customers in %" PRId64 " segment%s, by %" PRId64
            " features; the segments explain %.0f %% of the "
            "variance\n\n",
@@ -70,12 +57,12 @@ static void print_heading(const struct fit *fit, int path_width)
 /* `path`: room for the longest one; a long one is cut short. */
 static void print_segment(const struct fit *fit, int64_t h, char *path, int path_width)
 {
-    char count[40];
-    group_digits(fit->profile.size[h], count, sizeof count);
+    char count[TERMINAL_COUNT_SIZE];
+    terminal_count(fit->profile.size[h], count);
     segment_path(&fit->paths, h, path);
     if (strlen(path) > WIDEST_PATH)
         memcpy(path + WIDEST_PATH - 2, "..", 3);
-    printf("%7" PRId64 " %14s %6.1f%%  %-*s  ", h, count,
+    printf("%7" PRId64 " %14s %6.1f%%  %-*s  ", fit_number(fit->chosen, h), count,
            100 * (double)fit->profile.size[h] / (double)fit->survey.customers, path_width, path);
     if (fit->config.replicates > 0)
         printf("%.2f %-*s  ", fit->chosen->stability.mean_jaccard[h], VERDICT_WIDTH - 5, fit_verdict(fit, h));
@@ -96,8 +83,8 @@ static status_t print_segments(const struct fit *fit)
     free(path);
     int64_t left_out = fit->source.rows - fit->survey.customers;
     if (left_out > 0) {
-        char count[40];
-        group_digits(left_out, count, sizeof count);
+        char count[TERMINAL_COUNT_SIZE];
+        terminal_count(left_out, count);
         printf("%7d %14s %7s  left out\n", -1, count, "");
     }
     if (fit->segments->k > 1)
@@ -123,10 +110,11 @@ static int64_t cuts_to_show(const struct fit *fit)
 static void print_cut_segment(const struct fit *fit, int64_t c, int64_t h, int64_t cuts)
 {
     const struct fit_cut *cut = &fit->cut[c];
-    char count[40];
-    group_digits(cut->size[h], count, sizeof count);
-    printf("%*" PRId64 "%*s %14s %6.1f%%\n", (int)(10 * (c + 1)), h, (int)(10 * (cuts - c - 1)), "", count,
-           100 * (double)cut->size[h] / (double)fit->survey.customers);
+    char count[TERMINAL_COUNT_SIZE];
+    terminal_count(cut->size[h], count);
+    int64_t number = cut == fit->chosen->cut ? fit_number(fit->chosen, h) : h;
+    printf("%*" PRId64 "%*s %14s %6.1f%%\n", (int)(10 * (c + 1)), number, (int)(10 * (cuts - c - 1)), "",
+           count, 100 * (double)cut->size[h] / (double)fit->survey.customers);
 }
 
 /* Those segments of cut c that lie in segment `parent` of the cut before it (-1: all), each with what lies in
@@ -166,8 +154,8 @@ static void print_cuts(const struct fit *fit)
 
 static void print_tree(const struct fit *fit)
 {
-    char leaves[40];
-    group_digits(fit->hierarchy.leaves, leaves, sizeof leaves);
+    char leaves[TERMINAL_COUNT_SIZE];
+    terminal_count(fit->hierarchy.leaves, leaves);
     if (fit->config.leaves == 0)
         return;
     if (fit->hierarchy.every_customer)
@@ -199,6 +187,8 @@ static void print_end(const struct fit *fit)
     if (fit->config.method == METHOD_KMEANS)
         print_restarts(fit);
     printf("%.1f s, %.2f GiB a rank at most\n", log_elapsed(&fit->log), (double)fit->peak_memory / 0x1p30);
+    if (fit->previous)
+        printf("%s/migration.csv  who went where since last year\n", directory);
     printf(
         "%s/segments.csv   the table for people\n%s/results.h5     every customer's segment; the model; "
         "the tree\n%s/summary.json   the figures for programs\n",
@@ -215,6 +205,12 @@ status_t fit_print(const struct fit *fit)
         return status;
     fit_print_stability(fit);
     print_cuts(fit);
+    if (fit->previous) {
+        struct migration_report report = fit_migration_report(fit);
+        status = migration_report_print(&report);
+    }
+    if (status)
+        return status;
     print_end(fit);
     return STATUS_OK;
 }

@@ -6,29 +6,7 @@
 #include <string.h>
 
 #include "app/fit.h"
-
-enum { TEXT_SIZE = 2048, LINE_WIDTH = 100 };
-
-/* Words wrapped into lines. */
-static void print_wrapped(const char *text)
-{
-    size_t at = 0;
-    while (*text) {
-        size_t word = strcspn(text, " \n");
-        if (at > 0 && at + 1 + word > LINE_WIDTH) {
-            putchar('\n');
-            at = 0;
-        }
-        at += (size_t)printf("%s%.*s", at > 0 ? " " : "", (int)word, text);
-        text += word;
-        if (*text == '\n') {
-            putchar('\n');
-            at = 0;
-        }
-        text += *text ? 1 : 0;
-    }
-    putchar('\n');
-}
+#include "app/terminal.h"
 
 static void print_number(int width, int digits, double value)
 {
@@ -73,7 +51,7 @@ static void print_try(const struct fit *fit, int64_t i)
 void fit_print_tries(const struct fit *fit)
 {
     const struct selection *selection = &fit->selection;
-    char text[TEXT_SIZE];
+    struct prose prose;
     printf("\nNumbers of segments that were tried (> the one taken)\n\n");
     printf("%8s %10s %10s %11s %8s %17s %10s %10s\n", "", "inertia", "", "Calinski-", "Davies-", "",
            "prediction", "replicates");
@@ -86,35 +64,41 @@ void fit_print_tries(const struct fit *fit)
     }
     for (int64_t i = 0; i < fit->tries; i++)
         print_try(fit, i);
-    selection_reason(selection, (enum criterion)fit->config.choose, text, sizeof text);
+    selection_reason(selection, (enum criterion)fit->config.choose, prose.text, sizeof prose.text);
     putchar('\n');
-    print_wrapped(text);
+    prose_print(&prose, 0);
+}
+
+static void print_replicates(const struct fit *fit)
+{
+    const struct fit_try *try = fit->chosen;
+    struct prose prose = {.used = 0};
+    prose_add(&prose,
+              "Would they come out again? %" PRId64
+              " bootstrap replicates of the customers agree with these segments by a mean adjusted Rand "
+              "index of %.2f",
+              try->stability.replicates, try->stability.mean_ari);
+    if (!fit->selection.one_cloud)
+        prose_add(&prose, " (%s)", fit_verdict_of_all(fit));
+    prose_add(&prose,
+              "; behind each segment is its mean Jaccard index. Prediction strength %.2f (good from 0.8)",
+              try->stability.mean_strength);
+    if (!isnan(try->indices.silhouette)) /* one segment has none */
+        prose_add(&prose, ", silhouette %.2f (at best 1)", try->indices.silhouette);
+    prose_add(&prose, ".");
+    putchar('\n');
+    prose_print(&prose, 0);
 }
 
 void fit_print_stability(const struct fit *fit)
 {
-    const struct fit_try *try = fit->chosen;
-    const struct stability *stability = &try->stability;
-    char text[TEXT_SIZE];
-    if (stability->replicates > 0 && stability->k > 1) {
-        bool cloud = fit->selection.one_cloud;
-        char silhouette[32] = ""; /* one segment has none */
-        if (!isnan(try->indices.silhouette))
-            snprintf(silhouette, sizeof silhouette, ", silhouette %.2f (at best 1)", try->indices.silhouette);
-        snprintf(text, sizeof text,
-                 "Would they come out again? %" PRId64
-                 " bootstrap replicates of the customers agree with these segments by a mean adjusted Rand "
-                 "index of %.2f%s%s%s; behind each segment is its mean Jaccard index. Prediction strength "
-                 "%.2f (good from 0.8)%s.",
-                 stability->replicates, stability->mean_ari, cloud ? "" : " (",
-                 cloud ? "" : fit_verdict_of_all(fit), cloud ? "" : ")", stability->mean_strength,
-                 silhouette);
+    const struct stability *stability = &fit->chosen->stability;
+    struct prose prose;
+    if (stability->replicates > 0 && stability->k > 1)
+        print_replicates(fit);
+    selection_warnings(&fit->selection, prose.text, sizeof prose.text);
+    if (prose.text[0]) {
         putchar('\n');
-        print_wrapped(text);
-    }
-    selection_warnings(&fit->selection, text, sizeof text);
-    if (text[0]) {
-        putchar('\n');
-        print_wrapped(text);
+        prose_print(&prose, 0);
     }
 }

@@ -1,26 +1,18 @@
 /* summary.json: the figures a dashboard or a CI job reads. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <jansson.h>
-
 #include "app/fit.h"
+#include "app/summary_file.h"
 #include "app/version.h"
 #include "core/memory.h"
-
-/* JSON has no NaN: undefined figures are null. */
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
 
 static json_t *by_column(const struct table *table, int64_t first, int64_t end, const double *values)
 {
     json_t *object = json_object();
     for (int64_t c = first; c < end; c++) {
-        if (json_object_set_new(object, table_name(table, c), number(values[c])) != 0) {
+        if (json_object_set_new(object, table_name(table, c), summary_number(values[c])) != 0) {
             json_decref(object);
             return NULL;
         }
@@ -37,11 +29,11 @@ static json_t *segment(const struct fit *fit, int64_t h, char *path)
     int64_t first = h * profile->columns;
     segment_path(&fit->paths, h, path);
     return json_pack(
-        "{s:I, s:I, s:f, s:s, s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}", "segment", (json_int_t)h, "size",
-        (json_int_t)profile->size[h], "share", (double)profile->size[h] / (double)profile->customers,
-        "tree_path", path, "what_sets_it_apart", fit->description[h], "stability",
-        number(chosen->stability.mean_jaccard[h]), "verdict", fit_verdict(fit, h), "silhouette",
-        number(chosen->indices.segment_silhouette[h]), "mean",
+        "{s:I, s:I, s:f, s:s, s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}", "segment",
+        (json_int_t)fit_number(chosen, h), "size", (json_int_t)profile->size[h], "share",
+        (double)profile->size[h] / (double)profile->customers, "tree_path", path, "what_sets_it_apart",
+        fit->description[h], "stability", summary_number(chosen->stability.mean_jaccard[h]), "verdict",
+        fit_verdict(fit, h), "silhouette", summary_number(chosen->indices.segment_silhouette[h]), "mean",
         by_column(table, 0, table->features, profile->mean + first), "median",
         by_column(table, 0, table->features, profile->median + first), "profile_mean",
         by_column(table, table->features, table->columns, profile->mean + first), "profile_total",
@@ -70,23 +62,12 @@ static json_t *features(const struct fit *fit)
     for (int64_t f = 0; f < fit->preparation.count; f++) {
         const struct prepared_feature *feature = &fit->preparation.feature[f];
         int64_t c = feature->column;
-        json_t *entry = json_pack(
-            "{s:s, s:o, s:o, s:I, s:o}", "name", table_name(&fit->table, c), "mean",
-            number(fit->profile.all_mean[c]), "stddev", number(fit->profile.all_deviation[c]), "missing",
-            (json_int_t)feature->missing, "eta_squared", number(fit->profile.eta_squared[c]));
+        json_t *entry =
+            json_pack("{s:s, s:o, s:o, s:I, s:o}", "name", table_name(&fit->table, c), "mean",
+                      summary_number(fit->profile.all_mean[c]), "stddev",
+                      summary_number(fit->profile.all_deviation[c]), "missing", (json_int_t)feature->missing,
+                      "eta_squared", summary_number(fit->profile.eta_squared[c]));
         if (json_array_append_new(array, entry) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
-}
-
-static json_t *restarts(const struct kmeans_result *kmeans)
-{
-    json_t *array = json_array();
-    for (int64_t r = 0; r < kmeans->restarts; r++) {
-        if (json_array_append_new(array, number(kmeans->restart_inertia[r])) != 0) {
             json_decref(array);
             return NULL;
         }
@@ -101,7 +82,7 @@ static json_t *phases(const struct log *log)
     for (int i = 0; i < log->phase_count; i++) {
         const struct log_phase *phase = &log->phase[i];
         double before = json_number_value(json_object_get(object, phase->name));
-        if (json_object_set_new(object, phase->name, number(before + phase->seconds)) != 0) {
+        if (json_object_set_new(object, phase->name, summary_number(before + phase->seconds)) != 0) {
             json_decref(object);
             return NULL;
         }
@@ -116,15 +97,16 @@ static json_t *learning(const struct fit *fit)
     const struct segmentation *fitted = fit->segments;
     double customers = (double)fit->survey.customers;
     if (fit->config.method != METHOD_KMEANS)
-        return json_pack("{s:o, s:f, s:f, s:n, s:n, s:n, s:n, s:[]}", "inertia", number(fitted->inertia),
-                         "inertia_per_customer", fitted->inertia / customers, "explained_variance",
-                         segments_explained(fitted), "converged", "mini_batches", "passes", "best_restart",
-                         "restart_inertia");
-    return json_pack("{s:o, s:f, s:f, s:b, s:I, s:I, s:I, s:o}", "inertia", number(fitted->inertia),
+        return json_pack("{s:o, s:f, s:f, s:n, s:n, s:n, s:n, s:[]}", "inertia",
+                         summary_number(fitted->inertia), "inertia_per_customer", fitted->inertia / customers,
+                         "explained_variance", segments_explained(fitted), "converged", "mini_batches",
+                         "passes", "best_restart", "restart_inertia");
+    return json_pack("{s:o, s:f, s:f, s:b, s:I, s:I, s:I, s:o}", "inertia", summary_number(fitted->inertia),
                      "inertia_per_customer", fitted->inertia / customers, "explained_variance",
                      segments_explained(fitted), "converged", (int)kmeans->converged, "mini_batches",
                      (json_int_t)kmeans->batches, "passes", (json_int_t)kmeans->passes, "best_restart",
-                     (json_int_t)kmeans->best_restart, "restart_inertia", restarts(kmeans));
+                     (json_int_t)kmeans->best_restart, "restart_inertia",
+                     summary_numbers(kmeans->restart_inertia, kmeans->restarts));
 }
 
 static json_t *level(const struct fit *fit, int64_t c)
@@ -179,6 +161,15 @@ static json_t *tree_work(const struct fit *fit)
                      (json_int_t)work->pairs, "distances_in_double", (json_int_t)work->exact);
 }
 
+/* Null where there is no year before. */
+static json_t *migration(const struct fit *fit)
+{
+    if (!fit->previous)
+        return json_null();
+    struct migration_report report = fit_migration_report(fit);
+    return migration_report_summary(&report);
+}
+
 static json_t *summary(const struct fit *fit)
 {
     char checksum[24];
@@ -191,28 +182,15 @@ static json_t *summary(const struct fit *fit)
         json_pack("{s:I, s:s, s:f, s:I, s:o, s:o}", "ranks", (json_int_t)fit->comm->size, "hosts", fit->hosts,
                   "seconds", log_elapsed(&fit->log), "peak_bytes_per_rank", (json_int_t)fit->peak_memory,
                   "phase_seconds", phases(&fit->log), "tree_work", tree_work(fit));
-    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "lohko", version_text(),
-                     "commit", version_commit(), "k", (json_int_t)fit->segments->k, "method",
+    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "lohko",
+                     version_text(), "commit", version_commit(), "k", (json_int_t)fit->segments->k, "method",
                      fit->config.method == METHOD_KMEANS ? "kmeans" : "hierarchy", "input", input, "learning",
                      learning(fit), "selection", fit_summary_selection(fit), "stability",
                      fit_summary_stability(fit), "segments", segments(fit), "hierarchy", hierarchy(fit),
-                     "features", features(fit), "job", job);
+                     "features", features(fit), "migration", migration(fit), "job", job);
 }
 
 status_t fit_write_summary(const struct fit *fit, const char *path)
 {
-    json_t *root = summary(fit);
-    if (!root)
-        return status_new(EXIT_INTERNAL, "%s: the figures cannot be written as JSON", path);
-    FILE *file = NULL;
-    status_t status = output_text_begin(path, &file);
-    if (!status) {
-        bool written = json_dumpf(root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) == 0 &&
-                       fputc('\n', file) == '\n';
-        status = output_text_end(path, file);
-        if (!status && !written)
-            status = status_new(EXIT_IO_ERROR, "%s: writing failed", path);
-    }
-    json_decref(root);
-    return status;
+    return summary_write(path, summary(fit));
 }

@@ -2,28 +2,10 @@
  * trusted. */
 #include <math.h>
 
-#include <jansson.h>
-
 #include "app/fit.h"
+#include "app/summary_file.h"
 
 enum { TEXT_SIZE = 2048 };
-
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *numbers(const double *values, int64_t count)
-{
-    json_t *array = json_array();
-    for (int64_t i = 0; i < count; i++) {
-        if (json_array_append_new(array, number(values[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
-}
 
 static json_t *try_of(const struct fit *fit, int64_t i)
 {
@@ -33,12 +15,13 @@ static json_t *try_of(const struct fit *fit, int64_t i)
     bool is_said = !selection->one_cloud || i == selection->chosen;
     const char *verdict = is_said ? stability_verdict(row->stability, selection->one_cloud) : NULL;
     return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "k", (json_int_t)row->k,
-                     "inertia", number(row->inertia), "silhouette", number(row->silhouette),
-                     "silhouette_sample", number(fit->tried[i].sample_silhouette), "calinski_harabasz",
-                     number(row->calinski_harabasz), "davies_bouldin", number(row->davies_bouldin), "gap",
-                     number(row->gap), "gap_error", number(row->gap_error), "prediction_strength",
-                     number(row->prediction_strength), "stability", number(row->stability), "verdict",
-                     verdict);
+                     "inertia", summary_number(row->inertia), "silhouette", summary_number(row->silhouette),
+                     "silhouette_sample", summary_number(fit->tried[i].sample_silhouette),
+                     "calinski_harabasz", summary_number(row->calinski_harabasz), "davies_bouldin",
+                     summary_number(row->davies_bouldin), "gap", summary_number(row->gap), "gap_error",
+                     summary_number(row->gap_error), "prediction_strength",
+                     summary_number(row->prediction_strength), "stability", summary_number(row->stability),
+                     "verdict", verdict);
 }
 
 /* What each criterion would take: null where it was not measured, 0 where it finds no segments. */
@@ -75,14 +58,14 @@ json_t *fit_summary_selection(const struct fit *fit)
     bool is_range = fit->tries > 1;
     selection_reason(selection, criterion, reason, sizeof reason);
     selection_warnings(selection, warnings, sizeof warnings);
-    return json_pack("{s:I, s:s?, s:s?, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "chosen",
-                     (json_int_t)fit->segments->k, "criterion",
-                     is_range ? selection_criterion_name(criterion) : NULL, "reason",
-                     is_range ? reason : NULL, "warnings", warnings, "one_cloud", (int)selection->one_cloud,
-                     "gap_of_one_segment", number(selection->gap_one), "gap_error_of_one_segment",
-                     number(selection->gap_one_error), "structure", number(selection->structure), "border",
-                     number(selection->border), "structure_error", number(selection->structure_error),
-                     "picks", is_range ? picks(selection) : json_null(), "tried", array);
+    return json_pack(
+        "{s:I, s:s?, s:s?, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "chosen",
+        (json_int_t)fit->segments->k, "criterion", is_range ? selection_criterion_name(criterion) : NULL,
+        "reason", is_range ? reason : NULL, "warnings", warnings, "one_cloud", (int)selection->one_cloud,
+        "gap_of_one_segment", summary_number(selection->gap_one), "gap_error_of_one_segment",
+        summary_number(selection->gap_one_error), "structure", summary_number(selection->structure), "border",
+        summary_number(selection->border), "structure_error", summary_number(selection->structure_error),
+        "picks", is_range ? picks(selection) : json_null(), "tried", array);
 }
 
 json_t *fit_summary_stability(const struct fit *fit)
@@ -91,9 +74,9 @@ json_t *fit_summary_stability(const struct fit *fit)
     const struct stability *stability = &try->stability;
     bool replicates = stability->replicates > 0;
     return json_pack("{s:I, s:s?, s:o, s:o, s:o, s:o, s:o}", "replicates", (json_int_t)stability->replicates,
-                     "verdict", fit_verdict_of_all(fit), "mean_ari", number(stability->mean_ari), "ari",
-                     replicates ? numbers(stability->ari, stability->replicates) : json_null(),
-                     "prediction_strength", number(stability->mean_strength), "seed_ari",
-                     try->seed_ari ? numbers(try->seed_ari, try->kmeans.restarts) : json_null(), "silhouette",
-                     number(try->indices.silhouette));
+                     "verdict", fit_verdict_of_all(fit), "mean_ari", summary_number(stability->mean_ari),
+                     "ari", replicates ? summary_numbers(stability->ari, stability->replicates) : json_null(),
+                     "prediction_strength", summary_number(stability->mean_strength), "seed_ari",
+                     try->seed_ari ? summary_numbers(try->seed_ari, try->kmeans.restarts) : json_null(),
+                     "silhouette", summary_number(try->indices.silhouette));
 }

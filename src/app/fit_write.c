@@ -1,74 +1,63 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/attributes.h"
 #include "app/fit.h"
 #include "app/version.h"
+#include "assess/distance_quantile.h"
 #include "cluster/score.h"
 #include "core/memory.h"
 #include "data/results_hierarchy.h"
+#include "data/saved_model.h"
 
-enum { FORMAT_VERSION = 1, MOST_ATTRIBUTES = 32, TIME_SIZE = 32 };
+/* Customers that lie farther out than so many of these did are told of when they are scored later. */
+static const double FAR_SHARE = 0.999;
 
-static void format_time(time_t time, char text[TIME_SIZE])
-{
-    struct tm parts;
-    if (!gmtime_r(&time, &parts) || strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        snprintf(text, TIME_SIZE, "unknown");
-}
-
-struct attribute_list {
-    struct results_attribute item[MOST_ATTRIBUTES];
-    int64_t count;
-};
-
-static void add_text(struct attribute_list *list, const char *name, const char *text)
-{
-    list->item[list->count++] = (struct results_attribute){.name = name, .text = text};
-}
-
-static void add_whole(struct attribute_list *list, const char *name, int64_t value)
-{
-    list->item[list->count++] = (struct results_attribute){.name = name, .whole = true, .integer = value};
-}
-
-static void add_real(struct attribute_list *list, const char *name, double value)
-{
-    list->item[list->count++] = (struct results_attribute){.name = name, .real = value};
-}
+enum { FORMAT_VERSION = 1 };
 
 static void describe_input(const struct fit *fit, struct attribute_list *list, char modified[TIME_SIZE],
                            char checksum[TIME_SIZE])
 {
     struct stat input;
     bool known = stat(fit->config.input_path, &input) == 0;
-    format_time(known ? input.st_mtime : 0, modified);
+    attributes_format_time(known ? input.st_mtime : 0, modified);
     snprintf(checksum, TIME_SIZE, "%016" PRIx64, fit->survey.checksum);
-    add_text(list, "input_path", fit->config.input_path);
-    add_whole(list, "input_size", known ? (int64_t)input.st_size : -1);
-    add_text(list, "input_modified", known ? modified : "unknown");
-    add_text(list, "input_checksum", checksum);
+    attributes_add_text(list, "input_path", fit->config.input_path);
+    attributes_add_whole(list, "input_size", known ? (int64_t)input.st_size : -1);
+    attributes_add_text(list, "input_modified", known ? modified : "unknown");
+    attributes_add_text(list, "input_checksum", checksum);
 }
 
 static void describe_job(const struct fit *fit, struct attribute_list *list)
 {
-    add_whole(list, "format_version", FORMAT_VERSION);
-    add_text(list, "lohko_version", version_text());
-    add_text(list, "lohko_commit", version_commit());
-    add_whole(list, "seed", fit->config.seed);
-    add_text(list, "config", fit->echo);
-    add_text(list, "hosts", fit->hosts);
-    add_whole(list, "ranks", fit->comm->size);
-    add_whole(list, "customers", fit->source.rows);
-    add_whole(list, "customers_used", fit->survey.customers);
-    add_text(list, "method", fit->config.method == METHOD_KMEANS ? "kmeans" : "hierarchy");
-    add_real(list, "inertia", fit->segments->inertia);
-    add_real(list, "explained_variance", segments_explained(fit->segments));
+    attributes_add_whole(list, "format_version", FORMAT_VERSION);
+    attributes_add_text(list, "lohko_version", version_text());
+    attributes_add_text(list, "lohko_commit", version_commit());
+    attributes_add_whole(list, "seed", fit->config.seed);
+    attributes_add_text(list, "config", fit->echo);
+    attributes_add_text(list, "hosts", fit->hosts);
+    attributes_add_whole(list, "ranks", fit->comm->size);
+    attributes_add_whole(list, "customers", fit->source.rows);
+    attributes_add_whole(list, "customers_used", fit->survey.customers);
+    attributes_add_text(list, "method", fit->config.method == METHOD_KMEANS ? "kmeans" : "hierarchy");
+    attributes_add_real(list, "inertia", fit->segments->inertia);
+    attributes_add_real(list, "explained_variance", segments_explained(fit->segments));
 }
 
-static status_t write_content(struct fit *fit, struct results_file *results)
+static struct results_leaves list_leaves(const struct fit *fit)
+{
+    const struct hierarchy_result *tree = &fit->hierarchy;
+    if (fit->config.method != METHOD_HIERARCHY)
+        return (struct results_leaves){.count = 0};
+    return (struct results_leaves){
+        .count = tree->leaves, .centroid = tree->leaf_place, .segment = fit->chosen->cut->segment};
+}
+
+static status_t write_content(struct fit *fit, double far, struct results_file *results)
 {
     struct results_content content = {.table = &fit->table,
                                       .preparation = &fit->preparation,
@@ -80,7 +69,15 @@ static status_t write_content(struct fit *fit, struct results_file *results)
                                       .median = fit->profile.median,
                                       .restarts = fit->chosen->kmeans.restarts,
                                       .restart_inertia = fit->chosen->kmeans.restart_inertia,
-                                      .segment_linkage = fit->segment_tree.linkage};
+                                      .segment_linkage = fit->segment_tree.linkage,
+                                      .number = fit->chosen->number,
+                                      .next_number = fit->chosen->next_number,
+                                      .missing = saved_model_missing_name(fit->settings.missing),
+                                      .all_deviation = fit->profile.all_deviation,
+                                      .decile = fit->profile.decile,
+                                      .decile_upto = fit->profile.decile_upto,
+                                      .far = far,
+                                      .leaves = list_leaves(fit)};
     struct attribute_list list = {.count = 0};
     char started[TIME_SIZE];
     char ended[TIME_SIZE];
@@ -92,12 +89,12 @@ static status_t write_content(struct fit *fit, struct results_file *results)
     describe_input(fit, &list, modified, checksum);
     comm_library(mpi, sizeof mpi);
     results_library(hdf5, sizeof hdf5);
-    add_text(&list, "mpi_version", mpi);
-    add_text(&list, "hdf5_version", hdf5);
-    format_time(fit->started, started);
-    format_time(time(NULL), ended);
-    add_text(&list, "started", started);
-    add_text(&list, "ended", ended);
+    attributes_add_text(&list, "mpi_version", mpi);
+    attributes_add_text(&list, "hdf5_version", hdf5);
+    attributes_format_time(fit->started, started);
+    attributes_format_time(time(NULL), ended);
+    attributes_add_text(&list, "started", started);
+    attributes_add_text(&list, "ended", ended);
     return results_write_content(results, &content, list.item, list.count);
 }
 
@@ -124,13 +121,13 @@ static status_t list_parents(const struct fit *fit, int64_t c, int32_t **parent)
 static void describe_tree(const struct fit *fit, struct attribute_list *list)
 {
     const struct hierarchy_result *tree = &fit->hierarchy;
-    add_text(list, "linkage", fit_linkage_name(&fit->config));
-    add_text(list, "route", fit_route(tree));
-    add_whole(list, "leaves", tree->leaves);
-    add_whole(list, "different_leaves", tree->distinct);
-    add_whole(list, "rounds", tree->work.rounds);
+    attributes_add_text(list, "linkage", fit_linkage_name(&fit->config));
+    attributes_add_text(list, "route", fit_route(tree));
+    attributes_add_whole(list, "leaves", tree->leaves);
+    attributes_add_whole(list, "different_leaves", tree->distinct);
+    attributes_add_whole(list, "rounds", tree->work.rounds);
     if (!tree->every_customer)
-        add_real(list, "leaf_inertia", tree->inertia);
+        attributes_add_real(list, "leaf_inertia", tree->inertia);
 }
 
 /* What free_tree gives back, whatever is returned. */
@@ -174,10 +171,19 @@ static void free_tree(struct tree_content *content)
 
 /* ---- all ---- */
 
+/* Leaves that are customers lie in /hierarchy already. */
+static int64_t leaves_bytes_in_file(const struct fit *fit)
+{
+    struct results_leaves leaves = list_leaves(fit);
+    int64_t values = leaves.centroid ? fit->preparation.count : 0;
+    return leaves.count * ((int64_t)sizeof(int32_t) + values * (int64_t)sizeof(double));
+}
+
 static status_t create_results(struct fit *fit, const struct tree_content *tree, struct results_file *results)
 {
     const char *path = NULL;
-    int64_t bytes = results_bytes(&fit->table, fit->segments->k) + fit_stability_bytes(fit);
+    int64_t bytes =
+        results_bytes(&fit->table, fit->segments->k) + fit_stability_bytes(fit) + leaves_bytes_in_file(fit);
     if (fit->config.leaves != 0)
         bytes += results_hierarchy_bytes(&tree->hierarchy);
     status_t status = output_add(&fit->output, "results.h5", &path);
@@ -188,10 +194,22 @@ static status_t create_results(struct fit *fit, const struct tree_content *tree,
     return status;
 }
 
+static status_t write_migration_csv(struct fit *fit)
+{
+    const char *path = NULL;
+    if (!fit->previous)
+        return output_retire(&fit->output, "migration.csv");
+    struct migration_report report = fit_migration_report(fit);
+    status_t status = output_add(&fit->output, "migration.csv", &path);
+    return status ? status : migration_report_csv(&report, path);
+}
+
 static status_t write_texts(struct fit *fit)
 {
     const char *path = NULL;
-    status_t status = output_add(&fit->output, "segments.csv", &path);
+    status_t status = write_migration_csv(fit);
+    if (!status)
+        status = output_add(&fit->output, "segments.csv", &path);
     if (!status)
         status = fit_write_segments_csv(fit, path);
     if (!status)
@@ -201,24 +219,55 @@ static status_t write_texts(struct fit *fit)
     return status;
 }
 
+/* Customers scored, under the numbers that segments are called by. */
+struct numbering {
+    struct score score;
+    const int64_t *number; /* NULL: their indices */
+};
+
+static void make_assignments(void *context, int64_t first, int64_t count, const struct assignments *piece)
+{
+    struct numbering *numbering = context;
+    score_blocks(&numbering->score, first, count, piece);
+    for (int64_t i = 0; numbering->number && i < count * BLOCK_ROWS; i++) {
+        if (piece->segment[i] >= 0)
+            piece->segment[i] = (int32_t)numbering->number[piece->segment[i]];
+        if (piece->runner_up[i] >= 0)
+            piece->runner_up[i] = (int32_t)numbering->number[piece->runner_up[i]];
+    }
+}
+
+static status_t write_figures(struct fit *fit, double far, struct results_file *results)
+{
+    status_t status = write_content(fit, far, results);
+    if (status || !fit->previous)
+        return status;
+    struct migration_report report = fit_migration_report(fit);
+    return migration_report_results(&report, results->file);
+}
+
 static status_t write_results(struct fit *fit, const struct tree_content *tree)
 {
     struct comm *comm = fit->comm;
     struct results_file results = {H5I_INVALID_HID};
-    struct score score = {.customers = &fit->customers,
-                          .centroids = {.k = fit->segments->k,
-                                        .features = fit->segments->features,
-                                        .centroid = fit->segments->centroid},
-                          .label = fit->segments->label};
-    status_t status = comm_agree(comm, comm->rank == 0 ? create_results(fit, tree, &results) : STATUS_OK);
+    struct numbering numbering = {.score = {.customers = &fit->customers,
+                                            .centroids = {.k = fit->segments->k,
+                                                          .features = fit->segments->features,
+                                                          .centroid = fit->segments->centroid},
+                                            .label = fit->segments->label},
+                                  .number = fit->chosen->number};
+    double far = (double)NAN;
+    status_t status = distance_quantile(&fit->customers, fit->segments, FAR_SHARE, &far);
     if (!status)
-        status = results_write_assignments(&results, comm, &fit->table, score_blocks, &score);
+        status = comm_agree(comm, comm->rank == 0 ? create_results(fit, tree, &results) : STATUS_OK);
+    if (!status)
+        status = results_write_assignments(&results, comm, &fit->table, make_assignments, &numbering);
     if (!status && fit->config.leaves != 0)
         status = results_write_hierarchy(&results, comm, &tree->hierarchy);
     if (!status)
         status = fit_write_stability(fit, &results);
     if (!status && comm->rank == 0)
-        status = write_content(fit, &results);
+        status = write_figures(fit, far, &results);
     return status_first(status, results_close(&results));
 }
 

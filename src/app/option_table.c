@@ -197,16 +197,16 @@ const struct option fit_options[] = {
      .type = OPTION_TEXT_OR,
      FIELD(previous),
      .default_text = "none",
-     .later = "none",
      .help =
-         "an earlier results.h5, for a warm start, stable segment numbers and the migration between the two"},
+         "last year's results.h5: its centroids are one of the starts, its segment numbers are kept for the "
+         "segments that take over its customers, and who went where is told"},
     {.key = "previous.preparation",
      .type = OPTION_CHOICE,
      FIELD(preparation),
      .default_text = "keep",
      .choices = "keep|refit",
-     .later = OPTION_LATER_MODIFIER,
-     .help = "whether the earlier results' preparation of the features is kept or made anew"},
+     .help = "whether last year's preparation of the features (and then its features) is kept, or made anew "
+             "from this year's customers by prepare.*"},
 
     {.key = "output.directory",
      .type = OPTION_PATH,

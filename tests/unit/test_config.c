@@ -284,12 +284,28 @@ static void ranges_and_replicates(void **state)
                     "(expected: silhouette | stability | gap | prediction_strength)");
 }
 
+static void the_year_before(void **state)
+{
+    (void)state;
+    struct config config;
+    accept(NEEDED "previous: {results: last/results.h5, preparation: refit}\n", NULL, &config, NULL);
+    assert_string_equal(config.previous, "last/results.h5");
+    assert_int_equal(config.preparation, PREPARATION_REFIT);
+    config_free(&config);
+    accept(NEEDED "previous: {results: last/results.h5}\n", ARGUMENTS("--previous.results=none"), &config,
+           NULL);
+    assert_null(config.previous);
+    assert_int_equal(config.preparation, PREPARATION_KEEP);
+    config_free(&config);
+    refuse_argument("--previous.preparation=new",
+                    "--previous.preparation: \"new\" is not one of the choices (expected: keep | refit)");
+}
+
 static void options_of_later_versions(void **state)
 {
     (void)state;
     struct config config;
-    accept(NEEDED "run: {checkpoint: 0, resume: false}\nprevious: {results: none, preparation: refit}\n",
-           NULL, &config, NULL);
+    accept(NEEDED "run: {checkpoint: 0, resume: false}\n", NULL, &config, NULL);
     config_free(&config);
     accept(NEEDED, ARGUMENTS("--run.checkpoint=3e2"), &config,
            "run.checkpoint: 300 has no effect in this version");
@@ -297,10 +313,7 @@ static void options_of_later_versions(void **state)
     config_free(&config);
     static const struct {
         const char *key, *value;
-    } later[] = {{"run.checkpoint", "60"},
-                 {"run.resume", "true"},
-                 {"previous.results", "x.h5"},
-                 {"previous.results", "\"none\""}};
+    } later[] = {{"run.checkpoint", "60"}, {"run.resume", "true"}};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         char text[200];
         char message[200];
@@ -408,6 +421,7 @@ int main(void)
         cmocka_unit_test(options_agree_with_each_other),
         cmocka_unit_test(the_tree_of_customers),
         cmocka_unit_test(ranges_and_replicates),
+        cmocka_unit_test(the_year_before),
         cmocka_unit_test(options_of_later_versions),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(deep_nesting_and_size_are_bounded),

@@ -1,0 +1,203 @@
+#include "app/fit_previous.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "app/fit.h"
+#include "app/rescore.h"
+#include "core/memory.h"
+#include "data/join.h"
+#include "data/labelled.h"
+
+/* Of a round of the join, on a rank: the prepared customers are not in memory yet. */
+static const int64_t JOIN_BYTES = INT64_C(128) << 20;
+
+static int64_t lanes_of_rank(const struct fit *fit)
+{
+    return fit->table.partition.block_count * BLOCK_ROWS;
+}
+
+bool fit_keeps_preparation(const struct fit *fit)
+{
+    return fit->previous && fit->config.preparation == PREPARATION_KEEP;
+}
+
+int64_t fit_number(const struct fit_try *try, int64_t h)
+{
+    return try->number ? try->number[h] : h;
+}
+
+const struct warm_start *fit_warm_start(const struct fit *fit)
+{
+    return fit->previous ? &fit->previous->start : NULL;
+}
+
+double fit_previous_bytes(const struct fit *fit, int64_t rows_of_rank)
+{
+    return fit->previous ? (double)rows_of_rank * 4 * sizeof(int32_t) + (double)JOIN_BYTES : 0.0;
+}
+
+/* ---- last year's model ---- */
+
+/* A second run of the same job would otherwise compare this year with itself. */
+static status_t refuse_same_file(const struct fit *fit)
+{
+    struct stat previous;
+    struct stat result;
+    char *path = NULL;
+    if (asprintf(&path, "%s/results.h5", fit->config.output) < 0)
+        return status_of_allocation(NULL, 1, "a path");
+    bool same = stat(fit->config.previous, &previous) == 0 && stat(path, &result) == 0 &&
+                previous.st_dev == result.st_dev && previous.st_ino == result.st_ino;
+    free(path);
+    if (same)
+        return status_new(
+            EXIT_BAD_CONFIG,
+            "output.directory: %s holds previous.results, which would be overwritten (expected: "
+            "another directory)",
+            fit->config.output);
+    return STATUS_OK;
+}
+
+status_t fit_read_previous(struct fit *fit)
+{
+    struct comm *comm = fit->comm;
+    if (!fit->config.previous)
+        return STATUS_OK;
+    status_t status = comm_agree(comm, comm->rank == 0 ? refuse_same_file(fit) : STATUS_OK);
+    if (!status)
+        status =
+            comm_agree(comm, memory_new(&fit->previous, 1, sizeof *fit->previous, "last year's results"));
+    if (!status)
+        status = saved_model_read(comm, fit->config.previous, &fit->previous->model);
+    return status;
+}
+
+static bool is_feature(const struct saved_model *model, const char *name)
+{
+    for (int64_t f = 0; f < model->features; f++) {
+        if (strcmp(model->name[f], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+status_t fit_previous_columns(struct fit *fit, int64_t *features, int64_t *count)
+{
+    const struct config *config = &fit->config;
+    const struct saved_model *model = &fit->previous->model;
+    status_t status = STATUS_OK;
+    for (int64_t i = 0; !status && !config->use_all && i < config->use.count; i++) {
+        if (config->use.count != model->features || !is_feature(model, config->use.name[i]))
+            status =
+                status_new(EXIT_BAD_CONFIG,
+                           "features.use is not the %" PRId64
+                           " features of %s, whose preparation is to be kept (previous.preparation: refit "
+                           "prepares anew)",
+                           model->features, config->previous);
+    }
+    for (int64_t i = 0; !status && i < config->profile.count; i++) {
+        if (is_feature(model, config->profile.name[i]))
+            status = status_new(EXIT_BAD_CONFIG, "%s is in features.profile, but a feature of %s",
+                                config->profile.name[i], config->previous);
+    }
+    if (!status)
+        status = saved_model_columns(model, &fit->source, config->use_all ? &fit->log : NULL, features);
+    *count = model->features;
+    return status;
+}
+
+/* ---- this year's customers, last year ---- */
+
+static status_t join_customers(struct fit *fit, const struct labelled *labelled, const int32_t *takes_part)
+{
+    struct fit_previous *previous = fit->previous;
+    struct join_side before = {
+        .path = fit->config.previous,
+        .advice = "make it again with input.duplicates: first, which keeps the first row",
+        .rows = {.id = &labelled->source.id, .partition = labelled->partition, .label = labelled->label}};
+    struct join_side after = {
+        .path = fit->config.input_path,
+        .advice = "input.duplicates: first keeps the first row",
+        .rows = {.id = &fit->source.id, .partition = fit->table.partition, .label = takes_part}};
+    int64_t shared = 0;
+    status_t status = join_lookup(fit->comm, &before, &after, previous->model.k, JOIN_BYTES, previous->found,
+                                  previous->lapsed);
+    for (int64_t i = 0; !status && i < lanes_of_rank(fit); i++)
+        shared += previous->found[i] >= 0;
+    if (!status)
+        status = comm_sum_i64(fit->comm, &shared, 1);
+    if (!status && shared == 0)
+        status = status_new(EXIT_BAD_DATA, "%s and %s have no customer in common", fit->config.previous,
+                            fit->config.input_path);
+    if (!status && fit->source.id.kind == ID_ROW_NUMBER)
+        log_warning(&fit->log,
+                    "%s has no customer ids: row numbers are taken for them, which is right only where both "
+                    "years' rows are the same customers",
+                    fit->config.input_path);
+    return status;
+}
+
+static status_t find_customers(struct fit *fit, const int32_t *takes_part)
+{
+    const struct label_places places = {NULL, NULL, NULL};
+    const struct saved_model *model = &fit->previous->model;
+    struct labelled labelled = {.label = NULL};
+    log_phase_begin(&fit->log, "last year's customers");
+    status_t status = labelled_open(fit->comm, &fit->log, fit->config.previous, &places, &labelled);
+    if (!status)
+        status = comm_agree(fit->comm, labelled_renumber(&labelled, model->k, model->number));
+    if (!status)
+        status = join_customers(fit, &labelled, takes_part);
+    fit->previous->left_out = labelled.left_out;
+    labelled_close(&labelled);
+    return status;
+}
+
+status_t fit_score_previous(struct fit *fit)
+{
+    struct fit_previous *previous = fit->previous;
+    int32_t *takes_part = NULL;
+    if (!previous)
+        return STATUS_OK;
+    int64_t lanes = lanes_of_rank(fit);
+    status_t status = memory_new(&previous->found, lanes, sizeof *previous->found, "customers");
+    if (!status)
+        status = memory_new(&previous->old_label, lanes, sizeof *previous->old_label, "customers");
+    if (!status)
+        status = memory_new(&previous->lapsed, previous->model.k, sizeof *previous->lapsed, "customers");
+    if (!status)
+        status = memory_new(&takes_part, lanes, sizeof *takes_part, "customers");
+    status = comm_agree(fit->comm, status);
+    for (int64_t i = 0; !status && i < lanes; i++)
+        takes_part[i] = -(fit->table.left_out[i / TILE_ROWS] >> (i % TILE_ROWS) & 1);
+    log_phase_begin(&fit->log, "last year's model");
+    struct rescore rescore = {fit->comm, &fit->log, &previous->model, &fit->source, takes_part};
+    if (!status)
+        status = rescore_run(&rescore, previous->old_label, &previous->drift);
+    if (!status)
+        status = find_customers(fit, takes_part);
+    free(takes_part);
+    return status;
+}
+
+void fit_free_previous(struct fit *fit)
+{
+    struct fit_previous *previous = fit->previous;
+    if (!previous)
+        return;
+    migration_free(&previous->migration);
+    drift_close(&previous->drift);
+    saved_model_free(&previous->model);
+    free(previous->found);
+    free(previous->old_label);
+    free(previous->lapsed);
+    free(previous->centroid);
+    free(previous->carried);
+    free(previous->after_mean);
+    free(previous);
+    fit->previous = NULL;
+}
