@@ -163,7 +163,7 @@ static status_t open_all(struct assign *assign)
         status =
             comm_agree(comm, comm->rank == 0 ? output_open(&assign->output, options->output) : STATUS_OK);
     if (!status)
-        status = scorer_open(comm, &assign->log, &assign->model, &assign->scorer);
+        status = scorer_open(comm, &assign->log, &assign->model, options->input, &assign->scorer);
     if (status)
         return status;
     status = table_reader_open(&assign->table, &assign->reader);

@@ -21,15 +21,6 @@ struct scoring {
     const struct assignments *piece;
 };
 
-static status_t name_input(const struct assign *assign, status_t failure)
-{
-    if (failure->code != EXIT_BAD_DATA)
-        return failure;
-    status_t named = status_new(EXIT_BAD_DATA, "%s: %s", assign->options.input, failure->message);
-    status_free(failure);
-    return named;
-}
-
 static void number_segments(const int64_t *number, int32_t *segment)
 {
     for (int i = 0; i < BLOCK_ROWS; i++) {
@@ -48,7 +39,7 @@ static status_t score(void *context, const struct raw_block *block)
                                piece->shadow + at};
     status_t status = scorer_block(assign->scorer, block, &part);
     if (status)
-        return name_input(assign, status);
+        return status;
     drift_take(&assign->drift, block, part.segment, part.distance);
     number_segments(assign->model.number, part.segment);
     number_segments(assign->model.number, part.runner_up);

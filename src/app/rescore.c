@@ -73,7 +73,7 @@ status_t rescore_run(const struct rescore *rescore, int32_t *label, struct drift
     int64_t *column = NULL;
     status_t status = open_scoring(&scoring, &column);
     if (!status)
-        status = scorer_open(comm, rescore->log, rescore->model, &scoring.scorer);
+        status = scorer_open(comm, rescore->log, rescore->model, rescore->source->path, &scoring.scorer);
     if (!status)
         status = table_open_unmarked(comm, rescore->log, rescore->source, column, rescore->model->features,
                                      &table);

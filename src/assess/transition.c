@@ -69,8 +69,8 @@ static bool are_enough(const struct finding *finding, int64_t row, int64_t custo
     int64_t before = 0;
     for (int64_t i = 0; i < finding->facts->shared->rows; i++)
         before += size[i];
-    double share = (double)size[row] / (double)before;
-    return (double)customers >= MIGRATION_SPLIT_OVERLAP * share * (double)finding->likeness.customers;
+    return (double)customers * (double)before >=
+           MIGRATION_SPLIT_OVERLAP * (double)size[row] * (double)finding->likeness.customers;
 }
 
 /* Whether those who are like its customers answer for them. */

@@ -1,6 +1,5 @@
 #include "cluster/scorer.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@ static const double LARGEST_PREPARED = 0x1p50;
 
 struct scorer {
     const struct saved_model *model;
+    const char *path; /* of the customers, for messages */
     const struct kernels *kernels;
     struct tile_centroids centroids; /* of the segments */
     float *tiles;                    /* of a block */
@@ -66,14 +66,14 @@ static status_t open_own(struct scorer *scorer)
     return status;
 }
 
-status_t scorer_open(struct comm *comm, struct log *log, const struct saved_model *model,
+status_t scorer_open(struct comm *comm, struct log *log, const struct saved_model *model, const char *path,
                      struct scorer **opened)
 {
     status_t status = memory_new(opened, 1, sizeof **opened, "a model");
     if (!status) {
         struct tile_centroids centroids = {
             .k = model->k, .features = model->features, .centroid = model->centroid};
-        **opened = (struct scorer){.model = model, .centroids = centroids};
+        **opened = (struct scorer){.model = model, .path = path, .centroids = centroids};
         status = open_own(*opened);
     }
     status = comm_agree(comm, status);
@@ -103,66 +103,39 @@ void scorer_close(struct scorer *scorer)
 
 /* ---- values that cannot be used ---- */
 
-/* The smallest number that is in a transform's domain. */
-static double least_of(int transform)
+static status_t describe_unusable(const struct scorer *scorer, int64_t f, int64_t row, double value)
 {
-    switch (transform) {
-    case TRANSFORM_LOG:
-        return DBL_TRUE_MIN;
-    case TRANSFORM_LOG1P:
-        return nextafter(-1.0, 0.0);
-    case TRANSFORM_SQRT:
-        return 0.0;
-    default:
-        return -MOMENTS_LARGEST;
-    }
-}
-
-struct tally {
-    int64_t missing;
-    int64_t outside;
-};
-
-LANES_VERSIONS static struct tally tally_column(const double *value, int rows, double least)
-{
-    int64_t missing = 0;
-    int64_t outside = 0;
-    for (int i = 0; i < rows; i++) {
-        missing += value[i] != value[i];
-        outside += (value[i] < least) | (value[i] > MOMENTS_LARGEST);
-    }
-    return (struct tally){missing, outside};
-}
-
-static status_t describe_unusable(const struct saved_model *model, int64_t f, int64_t row, double value)
-{
+    const struct saved_model *model = scorer->model;
+    const char *path = scorer->path;
     const char *name = model->name[f];
     if (isnan(value))
         return status_new(EXIT_BAD_DATA,
-                          "%s is missing in row %" PRId64 " (prepare.missing of the model is error)", name,
-                          row);
+                          "%s: %s is missing in row %" PRId64 " (prepare.missing of the model is error)",
+                          path, name, row);
     if (isinf(value))
-        return status_new(EXIT_BAD_DATA, "%s is infinite in row %" PRId64, name, row);
+        return status_new(EXIT_BAD_DATA, "%s: %s is infinite in row %" PRId64, path, name, row);
     if (fabs(value) > MOMENTS_LARGEST)
-        return status_new(EXIT_BAD_DATA, "%s is %g in row %" PRId64 "; the largest that can be used is %g",
-                          name, value, row, MOMENTS_LARGEST);
+        return status_new(EXIT_BAD_DATA,
+                          "%s: %s is %g in row %" PRId64 "; the largest that can be used is %g", path, name,
+                          value, row, MOMENTS_LARGEST);
     return status_new(EXIT_BAD_DATA,
-                      "%s is %g in row %" PRId64
+                      "%s: %s is %g in row %" PRId64
                       ", outside the domain of %s (prepare.transform of the model)",
-                      name, value, row, survey_transform_name(model->preparation.feature[f].transform));
+                      path, name, value, row, survey_transform_name(model->preparation.feature[f].transform));
 }
 
 /* The first value in row order that stops the job, if any. */
-static status_t check_values(const struct saved_model *model, const struct raw_block *block)
+static status_t check_values(const struct scorer *scorer, const struct raw_block *block)
 {
+    const struct saved_model *model = scorer->model;
     bool refuses = model->missing == MISSING_ERROR;
     int first = block->rows;
     int64_t where = 0;
     for (int64_t f = 0; f < model->features; f++) {
         const struct prepared_feature *feature = &model->preparation.feature[f];
         const double *value = block->value + feature->column * BLOCK_ROWS;
-        double least = least_of(feature->transform);
-        struct tally tally = tally_column(value, first, least);
+        double least = survey_least(feature->transform);
+        struct survey_tally tally = survey_tally(value, first, least);
         if (tally.outside == 0 && !(refuses && tally.missing > 0))
             continue;
         for (int i = 0; i < first; i++) {
@@ -176,7 +149,7 @@ static status_t check_values(const struct saved_model *model, const struct raw_b
     if (first == block->rows)
         return STATUS_OK;
     int64_t column = model->preparation.feature[where].column;
-    return describe_unusable(model, where, block->first_row + first,
+    return describe_unusable(scorer, where, block->first_row + first,
                              block->value[column * BLOCK_ROWS + first]);
 }
 
@@ -213,9 +186,9 @@ static status_t check_distances(const struct scorer *scorer, const struct raw_bl
             double prepared = (double)tile[f * TILE_ROWS];
             if (!(fabs(prepared) < LARGEST_PREPARED))
                 return status_new(EXIT_BAD_DATA,
-                                  "%s is %g in row %" PRId64
+                                  "%s: %s is %g in row %" PRId64
                                   ", which is %g in prepared units, too far to measure distances",
-                                  model->name[f],
+                                  scorer->path, model->name[f],
                                   block->value[model->preparation.feature[f].column * BLOCK_ROWS + i],
                                   block->first_row + i, prepared);
         }
@@ -227,7 +200,7 @@ static status_t check_distances(const struct scorer *scorer, const struct raw_bl
 
 static status_t prepare(struct scorer *scorer, const struct raw_block *block)
 {
-    status_t status = check_values(scorer->model, block);
+    status_t status = check_values(scorer, block);
     if (status)
         return status;
     leave_out(scorer->model, block);

@@ -20,8 +20,8 @@
 
 struct scorer;
 
-/* The model must stay until scorer_close. Collective. */
-status_t scorer_open(struct comm *comm, struct log *log, const struct saved_model *model,
+/* The model, and the path of the customers' file for messages, must stay until scorer_close. Collective. */
+status_t scorer_open(struct comm *comm, struct log *log, const struct saved_model *model, const char *path,
                      struct scorer **opened) __attribute__((warn_unused_result));
 void scorer_close(struct scorer *scorer);
 

@@ -42,8 +42,7 @@ const char *survey_transform_name(int transform)
     return names[transform];
 }
 
-/* The smallest number that is in a transform's domain. */
-static double least_of(int transform)
+double survey_least(int transform)
 {
     switch (transform) {
     case TRANSFORM_LOG:
@@ -71,7 +70,7 @@ static bool unusable(const struct look *look, int64_t column, double value)
 {
     if (isnan(value))
         return refuses_missing(look, column);
-    return !(value >= least_of(transform_of(look, column)) && value <= MOMENTS_LARGEST);
+    return !(value >= survey_least(transform_of(look, column)) && value <= MOMENTS_LARGEST);
 }
 
 static status_t describe_unusable(const struct look *look, int64_t column, int64_t row, double value)
@@ -92,12 +91,7 @@ static status_t describe_unusable(const struct look *look, int64_t column, int64
                       name, value, row, survey_transform_name(look->transform[column]));
 }
 
-struct tally {
-    int64_t missing;
-    int64_t outside;
-};
-
-LANES_VERSIONS static struct tally tally_column(const double *value, int rows, double least)
+LANES_VERSIONS struct survey_tally survey_tally(const double *value, int rows, double least)
 {
     int64_t missing = 0;
     int64_t outside = 0;
@@ -105,7 +99,7 @@ LANES_VERSIONS static struct tally tally_column(const double *value, int rows, d
         missing += value[i] != value[i];
         outside += (value[i] < least) | (value[i] > MOMENTS_LARGEST);
     }
-    return (struct tally){missing, outside};
+    return (struct survey_tally){missing, outside};
 }
 
 /* The first value in row order that stops the job, if any. */
@@ -115,7 +109,7 @@ static status_t check_block(const struct look *look, const struct raw_block *blo
     int64_t where = 0;
     for (int64_t c = 0; c < look->table->columns; c++) {
         const double *value = block->value + c * BLOCK_ROWS;
-        struct tally tally = tally_column(value, first, least_of(transform_of(look, c)));
+        struct survey_tally tally = survey_tally(value, first, survey_least(transform_of(look, c)));
         if (tally.outside == 0 && !(tally.missing > 0 && refuses_missing(look, c)))
             continue;
         for (int i = 0; i < first; i++) {

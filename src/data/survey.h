@@ -36,4 +36,14 @@ double survey_transform(int transform, double value);
 
 const char *survey_transform_name(int transform);
 
+/* The smallest number that is in a transform's domain. */
+double survey_least(int transform);
+
+/* How many of some values are missing, and how many are below `least` or above MOMENTS_LARGEST. */
+struct survey_tally {
+    int64_t missing;
+    int64_t outside;
+};
+struct survey_tally survey_tally(const double *value, int rows, double least);
+
 #endif

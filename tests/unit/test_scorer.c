@@ -170,7 +170,7 @@ static status_t score_file(struct fitted *fitted, const char *file, struct scori
     struct table table;
     assert_ok(source_open(&world, path_to(file), NULL, NULL, &source));
     assert_ok(table_open_unmarked(&world, &quiet, &source, fitted->column, fitted->model.features, &table));
-    status_t status = scorer_open(&world, &quiet, &fitted->model, &scoring->scorer);
+    status_t status = scorer_open(&world, &quiet, &fitted->model, file, &scoring->scorer);
     if (!status)
         status = table_walk(&table, score, scoring);
     scorer_close(scoring->scorer);
