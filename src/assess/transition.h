@@ -23,7 +23,7 @@ struct transition_facts {
     const int32_t *match; /* rows: the segment after that each is matched with, one to one; -1 none */
 };
 
-/* All but the facts are found. */
+/* What is found, in arrays of the caller. */
 struct transitions {
     enum transition *fate;   /* rows: survives, split, absorbed or disappears */
     int32_t *heir;           /* rows: the segment after in which it survives or is absorbed; else -1 */
@@ -38,11 +38,12 @@ struct transitions {
  *   customers from it, since nothing splits where customers move to a large neighbour;
  * - else lives on in the one that takes most, if that is at least MIGRATION_OVERLAP; its match in a tie;
  * - else scatters, as does one without shared customers.
- * The customers who are like its own answer by the same bounds, their answer standing in for the first, if
- * that one was not that it lives on in its match, and
- * - they say that it does, or it scatters and they say where it lives on or what it splits into; and
- * - they are at least MIGRATION_SPLIT_OVERLAP of as many as the share that it had of all customers before
- *   would be now; and it has shared customers.
+ * The customers who are like its own, whom the model before puts into it, answer by the same bounds. Their
+ * answer counts instead if the first was not that it lives on in its match; if
+ * - they say that it does, or it scatters and they say where it lives on or what it splits into; and if
+ * - it has shared customers, and those who are like them are at least MIGRATION_SPLIT_OVERLAP of as many as
+ *   the share that it had of all customers before would be now.
+ *
  * One that lives on survives if it is matched with the segment where it does, or if neither is matched with
  * any and it gives most, and at least MIGRATION_OVERLAP, of that one's customers (the first of those who give
  * as many); otherwise it is absorbed. One that scatters disappears. A segment after continues if one before

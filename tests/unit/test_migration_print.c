@@ -267,6 +267,14 @@ static void sentences_in_lines(void **state)
     char expected[256];
     snprintf(expected, sizeof expected, "first\n  %s\n  12 345 %% x\n  last 7\n  8\n", words);
     assert_string_equal(text, expected);
+    /* nor is a number parted from its unit */
+    prose = (struct prose){.used = 0};
+    prose_add(&prose, "%s (+0.25 sd) end", words);
+    screen = begin_printing();
+    prose_print(&prose, 0);
+    end_printing(screen, text);
+    snprintf(expected, sizeof expected, "%s\n(+0.25 sd) end\n", words);
+    assert_string_equal(text, expected);
 }
 
 static const struct CMUnitTest tests[] = {

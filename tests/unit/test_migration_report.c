@@ -204,6 +204,19 @@ static void read_dataset(hid_t file, const char *name, hid_t type, int dimension
     h5_close(dataset);
 }
 
+static void expect_words(hid_t file, const char *name, const char *const *expected, int64_t count)
+{
+    char *word[8] = {NULL};
+    hid_t type = H5Tcopy(H5T_C_S1);
+    assert_true(H5Tset_size(type, H5T_VARIABLE) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0);
+    read_dataset(file, name, type, 1, word, count);
+    for (int64_t i = 0; i < count; i++) {
+        assert_string_equal(word[i], expected[i]);
+        assert_true(H5free_memory(word[i]) >= 0);
+    }
+    h5_close(type);
+}
+
 static int64_t whole_attribute(hid_t file, const char *name)
 {
     int64_t value = -1;
@@ -243,6 +256,10 @@ static void results_by_number(void **state)
     assert_memory_equal(number, match_place, sizeof match_place);
     read_dataset(file, "/migration/by_likeness", H5T_NATIVE_INT64, 1, number, 4);
     assert_int_equal(number[0] + number[1] + number[2] + number[3], 0);
+    expect_words(file, "/migration/fate",
+                 (const char *const[]){"survives", "split", "absorbed", "disappears"}, 4);
+    expect_words(file, "/migration/origin",
+                 (const char *const[]){"continues", "continues", "continues", "emerges"}, 4);
     static const int64_t heir[] = {0, -1, 0, -1};
     read_dataset(file, "/migration/heir", H5T_NATIVE_INT64, 1, number, 4);
     assert_memory_equal(number, heir, sizeof heir);

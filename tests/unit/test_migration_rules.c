@@ -249,16 +249,17 @@ static void segments_that_swap_customers(void **state)
     expect(&trial, 1, TRANSITION_SURVIVES, 0, false);
 }
 
-/* Of 110 before, 50 were in it; of 175 now, a quarter of as many are 19.9. */
+/* Half of those before were in it; of 160 now, a quarter of as many are 20. */
 static void too_few_to_ask(void **state)
 {
     (void)state;
     struct trial trial;
     open_swap(&trial);
-    memcpy(trial.likeness, (int64_t[]){20, 0, 0, 0, 155, 0}, sizeof(int64_t[6]));
+    trial.size[1] = 50;
+    memcpy(trial.likeness, (int64_t[]){20, 0, 0, 0, 140, 0}, sizeof(int64_t[6]));
     find(&trial);
     expect(&trial, 0, TRANSITION_SURVIVES, 0, true);
-    memcpy(trial.likeness, (int64_t[]){19, 0, 0, 0, 156, 0}, sizeof(int64_t[6]));
+    memcpy(trial.likeness, (int64_t[]){19, 0, 0, 0, 141, 0}, sizeof(int64_t[6]));
     find(&trial);
     expect(&trial, 0, TRANSITION_ABSORBED, 1, false);
 }

@@ -163,16 +163,41 @@ static void numbers_are_the_match(void **state)
     migration_free(&migration);
 }
 
+/* Those who lapsed count where it is asked whether those who are like its customers are enough: 20 of 100
+ * now, and before 8 and those who lapsed of 80 and those. All of its own went to the other. */
+static void expect_with_lapsed(int64_t lapsed, enum transition fate, int32_t heir)
+{
+    static const int64_t number[] = {0, 1};
+    static const struct migration_step step[] = {{0, 1, 1, 8}, {1, 1, 1, 72}, {2, 0, 0, 20}};
+    struct migration migration;
+    OPEN(&migration, 2, 2, 0, 8, lapsed, 0, 72, 0, 20, 0, 0);
+    migration.before.number = number;
+    migration.after.number = number;
+    migration.same_numbers = true;
+    migration.has_steps = true;
+    migration.steps = 3;
+    assert_ok(memory_new(&migration.step, 3, sizeof *step, "test steps"));
+    memcpy(migration.step, step, sizeof step);
+    assert_ok(migration_measure(&migration));
+    expect_fate(&migration, 0, fate, heir);
+    assert_int_equal(migration.by_likeness[0], fate == TRANSITION_SURVIVES);
+    expect_fate(&migration, 1, TRANSITION_SURVIVES, 1);
+    migration_free(&migration);
+}
+
+static void lapsed_customers_count(void **state)
+{
+    (void)state;
+    expect_with_lapsed(280, TRANSITION_SURVIVES, 0);
+    expect_with_lapsed(281, TRANSITION_ABSORBED, 1);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(large_neighbours_are_no_parts),
-    cmocka_unit_test(segments_survive),
-    cmocka_unit_test(segments_split),
-    cmocka_unit_test(segments_scatter),
-    cmocka_unit_test(segments_merge),
-    cmocka_unit_test(ties_go_with_the_matching),
-    cmocka_unit_test(something_is_left),
-    cmocka_unit_test(thin_pairs_are_no_match),
-    cmocka_unit_test(numbers_are_the_match),
+    cmocka_unit_test(lapsed_customers_count),    cmocka_unit_test(large_neighbours_are_no_parts),
+    cmocka_unit_test(segments_survive),          cmocka_unit_test(segments_split),
+    cmocka_unit_test(segments_scatter),          cmocka_unit_test(segments_merge),
+    cmocka_unit_test(ties_go_with_the_matching), cmocka_unit_test(something_is_left),
+    cmocka_unit_test(thin_pairs_are_no_match),   cmocka_unit_test(numbers_are_the_match),
 };
 
 TESTS_MAIN("migration_transitions", tests)
