@@ -102,8 +102,9 @@ static struct needs list_needs(const struct fit *fit, int64_t customers, int ran
     struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
     double columns = (double)fit->table.columns;
     double labels = (double)most.block_count * BLOCK_ROWS * (double)sizeof(int32_t);
-    double cells = (double)fit->config.k_high * columns * (2.0 * sizeof(struct moments) + SELECT_BYTES) +
-                   (double)DECILES * columns * SELECT_BYTES + 48e6;
+    double cells =
+        (double)fit->config.k_high * columns * (2.0 * sizeof(struct moments) + SELECT_BYTES) +
+        (double)DECILES_SAMPLE / fit->comm->size * columns * (2.0 * sizeof(double) + sizeof(int32_t));
     double walking = columns * BLOCK_ROWS * 2.0 * sizeof(double);
     return (struct needs){.always = customers_bytes(&most, fit->table.features) + labels + cells + walking +
                                     fit_previous_bytes(fit, most.block_count * BLOCK_ROWS) + 96e6,

@@ -74,8 +74,8 @@ static status_t write_content(struct fit *fit, double far, struct results_file *
                                       .next_number = fit->chosen->next_number,
                                       .missing = saved_model_missing_name(fit->settings.missing),
                                       .all_deviation = fit->profile.all_deviation,
-                                      .decile = fit->profile.decile,
-                                      .decile_upto = fit->profile.decile_upto,
+                                      .decile = fit->profile.deciles.value,
+                                      .decile_upto = fit->profile.deciles.upto,
                                       .far = far,
                                       .leaves = list_leaves(fit)};
     struct attribute_list list = {.count = 0};

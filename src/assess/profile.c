@@ -10,17 +10,10 @@
 struct counting {
     int64_t columns;
     int64_t features;
+    struct deciles *deciles; /* of all customers */
     struct moments *moments; /* k x columns */
-    struct select *medians;  /* of the segments */
-    struct select *deciles;  /* of all customers */
+    struct select *medians;
     struct runs runs;
-    struct runs everyone;
-};
-
-/* What is asked of the two selections. */
-struct questions {
-    struct select_request *median; /* k x columns */
-    struct select_request *decile; /* features x DECILES */
 };
 
 static void count_run(void *context, int64_t column, int32_t segment, const double *value, int count)
@@ -28,20 +21,14 @@ static void count_run(void *context, int64_t column, int32_t segment, const doub
     struct counting *counting = context;
     moments_add_all(&counting->moments[segment * counting->columns + column], value, count);
     select_take(counting->medians, column, segment, value, count);
-}
-
-/* In longer runs than those of the segments: there are nine questions for each value. */
-static void rank_run(void *context, int64_t column, int32_t group, const double *value, int count)
-{
-    struct counting *counting = context;
-    select_take(counting->deciles, column, group, value, count);
+    if (column < counting->features)
+        deciles_take(counting->deciles, column, value, count);
 }
 
 static status_t count_block(void *context, const struct raw_block *block)
 {
     struct counting *counting = context;
     runs_of_block(&counting->runs, block, counting->columns, count_run, counting);
-    runs_of_block(&counting->everyone, block, counting->features, rank_run, counting);
     return STATUS_OK;
 }
 
@@ -61,12 +48,6 @@ static status_t profile_open(struct profile *profile)
         status = memory_new(of_cells[i], cells, sizeof(double), "a profile");
     for (size_t i = 0; !status && i < sizeof of_columns / sizeof of_columns[0]; i++)
         status = memory_new(of_columns[i], profile->columns, sizeof(double), "a profile");
-    if (!status)
-        status =
-            memory_new(&profile->decile, profile->features * DECILES, sizeof *profile->decile, "a profile");
-    if (!status)
-        status = memory_new(&profile->decile_upto, profile->features * DECILES, sizeof *profile->decile_upto,
-                            "a profile");
     return status;
 }
 
@@ -85,8 +66,7 @@ void profile_free(struct profile *profile)
     free(profile->low);
     free(profile->high);
     free(profile->eta_squared);
-    free(profile->decile);
-    free(profile->decile_upto);
+    deciles_close(&profile->deciles);
     *profile = (struct profile){0};
 }
 
@@ -128,32 +108,22 @@ static status_t take_moments(struct profile *profile, const struct moments *mome
     return status;
 }
 
-static status_t list_questions(const struct profile *profile, struct questions *questions)
+static status_t list_requests(const struct profile *profile, struct select_request **requests)
 {
     int64_t cells = profile->k * profile->columns;
-    int64_t deciles = profile->features * DECILES;
-    status_t status = memory_new(&questions->median, cells, sizeof *questions->median, "medians of segments");
-    if (!status)
-        status = memory_new(&questions->decile, deciles, sizeof *questions->decile, "deciles");
+    status_t status = memory_new(requests, cells, sizeof **requests, "medians of segments");
     for (int64_t cell = 0; !status && cell < cells; cell++)
-        questions->median[cell] = (struct select_request){
+        (*requests)[cell] = (struct select_request){
             .column = cell % profile->columns, .group = (int32_t)(cell / profile->columns), .level = 0.5};
-    for (int64_t i = 0; !status && i < deciles; i++)
-        questions->decile[i] = (struct select_request){
-            .column = i / DECILES, .level = (double)(i % DECILES + 1) / (DECILES + 1), .no_next = true};
     return status;
 }
 
-static void take_answers(struct profile *profile, const struct questions *questions)
+static void take_medians(struct profile *profile, const struct select_request *requests)
 {
     for (int64_t r = 0; r < profile->k * profile->columns; r++) {
-        const struct select_request *found = &questions->median[r];
+        const struct select_request *found = &requests[r];
         profile->median[found->group * profile->columns + found->column] =
             found->count > 0 ? select_interpolate(0.5, found->count, found->value, found->next) : (double)NAN;
-    }
-    for (int64_t i = 0; i < profile->features * DECILES; i++) { /* in the order in which they were asked */
-        profile->decile[i] = questions->decile[i].value;
-        profile->decile_upto[i] = questions->decile[i].upto;
     }
 }
 
@@ -166,74 +136,56 @@ static status_t count_sizes(const struct table *table, const int32_t *label, str
     return comm_sum_i64(table->comm, profile->size, profile->k);
 }
 
-static status_t open_counting(const struct profile *profile, struct groups segments,
-                              struct counting *counting)
-{
-    counting->columns = profile->columns;
-    counting->features = profile->features;
-    status_t status = runs_open(&counting->runs, segments);
-    if (!status)
-        status = runs_open(&counting->everyone, (struct groups){NULL, 1});
-    if (!status)
-        status = moments_new(&counting->moments, profile->k * profile->columns);
-    return status;
-}
-
-static void close_counting(struct counting *counting)
-{
-    if (counting) {
-        select_close(counting->medians);
-        select_close(counting->deciles);
-        runs_close(&counting->runs);
-        runs_close(&counting->everyone);
-        free(counting->moments);
-    }
-    free(counting);
-}
-
-/* One walk for the moments and, but where the guesses of the selections were wrong, for the order statistics.
- */
+/* One walk for the moments and, but where the guesses of the selection were wrong, for the medians. */
 static status_t walk(struct table *table, const struct pilot *pilot, struct groups segments,
                      struct profile *profile)
 {
     struct counting *counting = NULL;
-    struct questions questions = {0};
+    struct select_request *requests = NULL;
     int64_t cells = profile->k * profile->columns;
     status_t status = memory_new(&counting, 1, sizeof *counting, "a profile");
+    if (!status) {
+        counting->columns = profile->columns;
+        counting->features = table->features;
+        counting->deciles = &profile->deciles;
+        status = runs_open(&counting->runs, segments);
+    }
     if (!status)
-        status = open_counting(profile, segments, counting);
+        status = moments_new(&counting->moments, cells);
     if (!status)
-        status = list_questions(profile, &questions);
+        status = list_requests(profile, &requests);
     status = comm_agree(table->comm, status);
     if (!status)
-        status = select_open(table, segments, pilot, questions.median, cells, &counting->medians);
-    if (!status)
-        status = select_open(table, (struct groups){NULL, 1}, pilot, questions.decile,
-                             profile->features * DECILES, &counting->deciles);
+        status = select_open(table, segments, pilot, requests, cells, &counting->medians);
     if (!status)
         status = table_walk(table, count_block, counting);
     if (!status)
         status = moments_share(table->comm, counting->moments, cells);
     if (!status)
+        status = deciles_share(table->comm, &profile->deciles);
+    if (!status)
         status = comm_agree(table->comm, take_moments(profile, counting->moments));
     if (!status)
         status = select_finish(counting->medians);
     if (!status)
-        status = select_finish(counting->deciles);
-    if (!status)
-        take_answers(profile, &questions);
-    close_counting(counting);
-    free(questions.median);
-    free(questions.decile);
+        take_medians(profile, requests);
+    if (counting) {
+        select_close(counting->medians);
+        runs_close(&counting->runs);
+        free(counting->moments);
+    }
+    free(counting);
+    free(requests);
     return status;
 }
 
 status_t profile_run(struct table *table, const struct survey *survey, const int32_t *label, int64_t k,
                      struct profile *profile)
 {
-    *profile = (struct profile){
-        .k = k, .columns = table->columns, .features = table->features, .customers = survey->customers};
+    *profile = (struct profile){.k = k, .columns = table->columns, .customers = survey->customers};
     status_t status = comm_agree(table->comm, profile_open(profile));
+    if (!status)
+        status = deciles_open(table, &survey->evenly, &profile->deciles);
     if (!status)
         status = count_sizes(table, label, profile);
     if (!status)

@@ -6,15 +6,14 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "data/deciles.h"
 #include "data/moments.h"
-#include "data/saved_model.h"
 #include "data/survey.h"
 #include "data/table.h"
 
 struct profile {
     int64_t k;
     int64_t columns;   /* of the table: features, then those that are only described */
-    int64_t features;  /* of the table */
     int64_t customers; /* that take part */
     int64_t *size;     /* k */
     double *mean;      /* k x columns; NaN where a segment has no value */
@@ -28,11 +27,8 @@ struct profile {
     int64_t *all_present;
     double *low; /* columns: smallest and largest value */
     double *high;
-    double *eta_squared; /* columns: share of the variance that lies between segments */
-    double
-        *decile; /* features x DECILES, over the customers that the table has not left out: order statistics
-                    of rank select_rank(q, present) for q = 0.1 .. 0.9; NaN where nobody has a value */
-    int64_t *decile_upto; /* features x DECILES: customers with at most that value */
+    double *eta_squared;    /* columns: share of the variance that lies between segments */
+    struct deciles deciles; /* of the features, over the customers in a segment */
 };
 
 /* `label`: of this rank's rows, BLOCK_ROWS a block, -1 for none. Collective. */

@@ -9,18 +9,27 @@
 /* Of this rank, about. */
 static const int64_t VALUES = INT64_C(1) << 20;
 
-status_t pilot_open(struct pilot *pilot, const struct table *table)
+/* `rows`: wanted over all ranks. */
+static status_t open_rows(struct pilot *pilot, const struct partition *part, int64_t rows, int64_t columns)
 {
-    const struct partition *part = &table->partition;
-    int64_t columns = table->columns > 0 ? table->columns : 1;
-    int64_t rows = VALUES / columns * table->comm->size; /* wanted over all ranks */
     int64_t stride = rows > 0 ? (part->rows + rows - 1) / rows : part->rows;
-    *pilot = (struct pilot){.stride = stride > 1 ? stride : 1, .columns = table->columns};
+    *pilot = (struct pilot){.stride = stride > 1 ? stride : 1, .columns = columns};
     int64_t most = part->row_count / pilot->stride + 2;
     status_t status = memory_new(&pilot->row, most, sizeof *pilot->row, "a sample");
     if (!status)
         status = memory_new(&pilot->value, most * columns, sizeof *pilot->value, "a sample");
     return status;
+}
+
+status_t pilot_open(struct pilot *pilot, const struct table *table)
+{
+    int64_t columns = table->columns > 0 ? table->columns : 1;
+    return open_rows(pilot, &table->partition, VALUES / columns * table->comm->size, table->columns);
+}
+
+status_t pilot_open_evenly(struct pilot *pilot, const struct table *table, int64_t most)
+{
+    return open_rows(pilot, &table->partition, most, table->features);
 }
 
 void pilot_close(struct pilot *pilot)

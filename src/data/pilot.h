@@ -1,5 +1,5 @@
 /* Some rows of the table, spread evenly over it: from them the places of order statistics can be guessed, and
- * no result depends on which they are. Each rank has those of its own rows. */
+ * no result depends on which they are, unless they are drawn evenly. Each rank has those of its own rows. */
 #ifndef LOHKO_DATA_PILOT_H
 #define LOHKO_DATA_PILOT_H
 
@@ -18,6 +18,10 @@ struct pilot {
 
 /* Memory for the rows that pilot_take will take, at most 8 MB and a row. Local. */
 status_t pilot_open(struct pilot *pilot, const struct table *table) __attribute__((warn_unused_result));
+/* Memory for at most `most` rows over all ranks, the same ones on any number of ranks, of the table's
+ * features. Local. */
+status_t pilot_open_evenly(struct pilot *pilot, const struct table *table, int64_t most)
+    __attribute__((warn_unused_result));
 void pilot_close(struct pilot *pilot);
 
 /* Takes the rows of a block that are due. Blocks come in order. Local. */

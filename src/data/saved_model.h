@@ -9,11 +9,10 @@
 #include "core/comm.h"
 #include "core/log.h"
 #include "core/status.h"
+#include "data/deciles.h"
 #include "data/prepare.h"
 #include "data/settings.h"
 #include "data/source.h"
-
-enum { DECILES = 9 };
 
 struct saved_model {
     char *path;

@@ -172,7 +172,7 @@ static void take_for(struct select *select, int64_t r, const double *value, int 
     double low = select->low[r];
     double high = select->high[r];
     tally_run(value, count, low, high, slot);
-    if (slot[ABOVE] > 0 && !select->request[r].no_next)
+    if (slot[ABOVE] > 0)
         select->target[r].next = least_above(value, count, high, select->target[r].next);
     int64_t between = count - slot[BELOW] - slot[AT_LOW] - slot[AT_HIGH] - slot[ABOVE];
     for (int s = 0; s < SLOTS; s++)
@@ -267,8 +267,7 @@ static status_t answer(struct select *select, const bool *before, double *next)
             continue;
         bool tied = target->rank + 1 >= request->count || target->rank + 1 < target->below + target->inside;
         request->value = request->count > 0 ? pool_value(target->low) : (double)NAN;
-        request->next = request->no_next ? (double)NAN : tied ? request->value : next[r];
-        request->upto = request->count > 0 ? target->below + target->inside : 0;
+        request->next = tied ? request->value : next[r];
     }
     return status;
 }

@@ -7,7 +7,6 @@
 #ifndef LOHKO_DATA_SELECT_H
 #define LOHKO_DATA_SELECT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/status.h"
@@ -22,11 +21,9 @@ struct select_request {
     int64_t column; /* of the table */
     int32_t group;  /* 0 where all customers are one group */
     double level;   /* which quantile, in [0, 1] */
-    bool no_next;   /* `next` is not wanted, and NaN */
     int64_t count;  /* out: values that are not missing, of the column in the group */
     double value;   /* out: the order statistic of rank select_rank(level, count); NaN where count is 0 */
     double next;    /* out: that of the rank after it (== value at the last) */
-    int64_t upto;   /* out: values that are at most `value` */
 };
 
 struct select;

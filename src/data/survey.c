@@ -184,6 +184,7 @@ static status_t look_at(void *context, const struct raw_block *block)
         drop_rows(look, block);
     runs_of_block(&look->runs, block, look->table->columns, add_run, look);
     pilot_take(&look->survey->pilot, block);
+    pilot_take(&look->survey->evenly, block);
     look->survey->checksum += survey_checksum(look->table, block);
     return STATUS_OK;
 }
@@ -218,6 +219,8 @@ status_t survey_run(struct table *table, enum missing missing, const int *transf
         status = moments_new(&survey->transformed, table->features);
     if (!status)
         status = pilot_open(&survey->pilot, table);
+    if (!status)
+        status = pilot_open_evenly(&survey->evenly, table, DECILES_SAMPLE);
     status = comm_agree(table->comm, status);
     if (!status)
         status = table_walk(table, look_at, look);
@@ -242,5 +245,6 @@ void survey_free(struct survey *survey)
     free(survey->raw);
     free(survey->transformed);
     pilot_close(&survey->pilot);
+    pilot_close(&survey->evenly);
     *survey = (struct survey){0};
 }

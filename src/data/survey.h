@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "data/deciles.h"
 #include "data/moments.h"
 #include "data/pilot.h"
 #include "data/settings.h"
@@ -17,6 +18,7 @@ struct survey {
     struct moments *raw; /* per column of the table, over customers that take part */
     struct moments *transformed; /* per feature; of the transformed values */
     struct pilot pilot;          /* rows from all over the table, for select_open */
+    struct pilot evenly;         /* and for deciles_open */
     uint64_t checksum;           /* of the values read, whatever their type in the file and the rank count */
 };
 

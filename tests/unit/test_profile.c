@@ -119,14 +119,14 @@ static void check_column(const struct profile *profile, int64_t c)
     assert_true(fabs(profile->eta_squared[c] - (total > 0 ? 1 - within / total : 0)) < 1e-12);
 }
 
-/* Whoever the table has not left out, with a label or without. */
+/* Of customers with a label; the others are left out. */
 static void check_deciles(const struct profile *profile, int64_t c)
 {
     static double value[ROWS];
     int64_t present = 0;
     for (int64_t row = 0; row < ROWS; row++) {
         value[present] = cell(row, c);
-        present += !isnan(value[present]);
+        present += !isnan(value[present]) && label_of(row) >= 0;
     }
     qsort(value, (size_t)present, sizeof *value, by_value);
     for (int i = 0; i < DECILES; i++) {
@@ -134,8 +134,8 @@ static void check_deciles(const struct profile *profile, int64_t c)
         int64_t upto = rank;
         while (upto < present && value[upto] == value[rank])
             upto++;
-        assert_true(profile->decile[c * DECILES + i] == value[rank]);
-        assert_int_equal(profile->decile_upto[c * DECILES + i], upto);
+        assert_true(profile->deciles.value[c * DECILES + i] == value[rank]);
+        assert_int_equal(profile->deciles.upto[c * DECILES + i], upto);
     }
 }
 
@@ -150,6 +150,10 @@ static void run_profile(struct comm *comm, struct input *input, struct survey *s
     assert_ok(memory_new(&label, part->block_count * BLOCK_ROWS, sizeof *label, "test labels"));
     for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++)
         label[i] = i < part->row_count ? label_of(part->first_row + i) : -1;
+    for (int64_t i = 0; i < part->row_count; i++) {
+        if (label[i] < 0)
+            input->table.left_out[i / TILE_ROWS] |= (uint16_t)(1U << (i % TILE_ROWS));
+    }
     assert_ok(profile_run(&input->table, survey, label, K, profile));
     free(label);
 }
