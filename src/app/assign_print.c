@@ -108,7 +108,8 @@ static status_t print_drift(const struct assign *assign)
             assign->model.version);
     if (!isnan(drift->far_share))
         printf(
-            "%.2f%% of the customers lie farther from the middle of their segment than 99.9%% of those did\n"
+            "%.2f %% of the customers lie farther from the middle of their segment than 99.9 %% of those "
+            "did\n"
             "that the model was learned from.\n",
             100 * drift->far_share);
     printf(

@@ -226,9 +226,14 @@ static void print_meaning(const struct migration *migration)
 {
     int split = (int)(100 * MIGRATION_SPLIT_OVERLAP);
     int overlap = (int)(100 * MIGRATION_OVERLAP);
+    int64_t feature[SAID_FEATURES];
     bool is_asked = false;
-    for (int64_t h = 0; h < migration->before.k; h++)
+    bool is_drift_told = false;
+    for (int64_t h = 0; h < migration->before.k; h++) {
         is_asked |= migration->by_likeness[h];
+        is_drift_told |= migration->fate[h] == TRANSITION_SURVIVES && migration->drift &&
+                         pick_features(migration, h, feature) > 0;
+    }
     printf(
         "\n  stays       is in the segment that its own is matched with: one to one, so that most stay\n"
         "  Jaccard     customers in common with the most alike segment now: 1 all of both, 0 none\n"
@@ -243,7 +248,7 @@ static void print_meaning(const struct migration *migration)
             "  likeness    its customers moved too much to tell. So those are asked, by the same bounds, "
             "whom\n"
             "              the model before would put into it now: they are like those whom it had\n");
-    if (migration->drift)
+    if (is_drift_told)
         printf(
             "  sd          standard deviations of all customers before; means that moved by %.2f are told\n",
             SAID_DRIFT);
@@ -326,10 +331,9 @@ status_t migration_report_print(const struct migration_report *report)
     print_totals(report);
     print_segments(migration);
     print_emerging(migration);
+    print_places(migration);
     print_meaning(migration);
     migration_print_causes(report);
     print_shares(migration);
-    status_t status = migration_print_drift(report);
-    print_places(migration);
-    return status;
+    return migration_print_drift(report);
 }

@@ -188,11 +188,18 @@ def test_another_file_by_mistake(tmp_path, years):
     unknown = write_year(tmp_path / "unknown.h5", years.ids, years.values, ["a", "b", "c"])
     for path, words in (
         (other, "its rows are not the customers"), (unknown, "no columns recency, orders and basket"),
-        (tmp_path / "nowhere.h5", "is not there"), (years.first.path, ""),
+        (years.first.path, ""),
     ):
         done = run_compare(years.first, years.second, tmp_path / "out", f"--input={path}")
-        assert done.returncode in (65, 66) and str(path) in done.stderr and words in done.stderr
+        assert done.returncode == 65 and str(path) in done.stderr and words in done.stderr
         assert not (tmp_path / "out" / "results.h5").exists()
+
+
+@pytest.mark.xfail(strict=True, reason="65, as if the file were there and wrong")
+def test_a_file_that_is_not_there(tmp_path, years):
+    path = tmp_path / "nowhere.h5"
+    done = run_compare(years.first, years.second, tmp_path / "out", f"--input={path}")
+    assert str(path) in done.stderr and done.returncode == 66
 
 
 # ---- segmentations from elsewhere ------------------------------------------------------------------------------------

@@ -73,38 +73,34 @@ def overlapping(tmp_path_factory):
     return two_orders(tmp_path_factory.mktemp("overlapping"), 20_000, 6, 3, 0.01)
 
 
-@pytest.mark.parametrize("preparation", ["keep", "refit"])
-def test_the_same_customers_in_another_order(tmp_path, overlapping, preparation):
-    settings = {"segments__k": 8, "previous__preparation": preparation}
-    year = fit_year(tmp_path, overlapping.path, overlapping.before, ranks=3, **settings)
-    check_nothing_happened(year, overlapping.before, overlapping.order)
-    check(year, overlapping.before)
-    assert np.array_equal(year.counts[:-1, :-1], np.diag(overlapping.before.data["segments/size"]))
-    for name in ("centroid", "shift", "factor", "fill", "decile"):
-        assert np.array_equal(year.data[f"model/{name}"], overlapping.before.data[f"model/{name}"]), name
+@pytest.mark.parametrize("preparation, weight", [("keep", 1), ("refit", 1), ("refit", 2)])
+def test_the_same_customers_in_another_order(tmp_path, overlapping, preparation, weight):
+    before = overlapping.before  # refitted with twice the weights, its centroids are carried into other units
+    weights = dict.fromkeys(texts(before.data["model/feature_names"]), weight)
+    settings = {"segments__k": 8, "previous__preparation": preparation, "prepare__weight": weights}
+    year = fit_year(tmp_path, overlapping.path, before, ranks=3, **settings)
+    check_nothing_happened(year, before, overlapping.order)
+    check(year, before)
+    assert np.array_equal(year.counts[:-1, :-1], np.diag(before.data["segments/size"]))
+    for name, by in (("centroid", weight), ("factor", weight), ("shift", 1), ("fill", 1), ("decile", 1)):
+        expected = by * before.data[f"model/{name}"]
+        np.testing.assert_allclose(year.data[f"model/{name}"], expected, rtol=0 if weight == 1 else 1e-9, err_msg=name)
     assert "100.0 % of those in\nboth stayed" in year.stdout and "100.0%  stayed\n" in year.stdout
 
 
-@pytest.mark.xfail(strict=True, reason="a restart on the other order of rows ends 1.4e-4 lower than last year's segments")
+@pytest.mark.xfail(strict=True, reason="another order of rows has a restart that ends 1.4e-4 lower")
 def test_a_restart_that_comes_out_a_little_better(tmp_path):
     pair = two_orders(tmp_path, 5000, 5, 5, 0, kmeans__restarts=8)
     year = fit_year(tmp_path / "again", pair.path, pair.before, segments__k=8, kmeans__restarts=8)
     check_nothing_happened(year, pair.before, pair.order)
 
 
-def test_the_customers_do_not_move_of_themselves(tmp_path, first):
-    """The same file, the same ranks or not."""
-    year = fit_year(tmp_path, first.data_in.path, first)
-    check_nothing_happened(year, first, np.arange(2800))
-    assert year.segment.tobytes() == first.segment.tobytes()
-
-
 # ---- something happened ----------------------------------------------------------------------------------------------
 
 
-def run_case(directory, first, where, k, places=PLACES, ranks=2, **settings):
+def run_case(directory, first, where, k, places=PLACES, **settings):
     data = write(directory, where, 2, places=places)
-    year = fit_year(directory, data.path, first, ranks=ranks, segments__k=k, **settings)
+    year = fit_year(directory, data.path, first, ranks=2, segments__k=k, **settings)
     check(year, first, data)
     return year
 
@@ -150,6 +146,19 @@ def test_a_segment_whose_customers_scatter(tmp_path, first):
     assert year.retention_of_shared[2] == 0 and year.attributes["moved_by_customer"] == 500 == year.counts[2].sum()
     assert "its customers scatter, 25 % at most to one" in row_of(year.stdout, 2)
     assert "17.9%  moved because they changed" in year.stdout
+
+
+def test_segments_that_stay_where_customers_go(tmp_path, first):
+    """Two in five stay, the others go everywhere: by their own customers, segments would scatter."""
+    where = {place: ids[: len(ids) * 2 // 5] for place, ids in first.where.items()}
+    for place, ids in first.where.items():
+        others = [other for other in where if other != place]
+        for other, part in zip(others, np.array_split(ids[len(ids) * 2 // 5 :], 4)):
+            where[other] = np.append(where[other], part)
+    year = run_case(tmp_path, first, where, 5)
+    assert fates(year) == dict.fromkeys(range(5), "survives") and np.all(year.by_likeness == 1)
+    assert np.all(year.retention == 0.4) and year.attributes["moved_by_model"] == 0
+    assert "survives as 2 (by likeness)" in row_of(year.stdout, 2)
 
 
 @PREPARATIONS
@@ -233,8 +242,6 @@ def three(tmp_path_factory, first):
     third = dict(second)
     del third[6]
     third[5] = new_ids(450, 3)
-    (directory / "2").mkdir()
-    (directory / "3").mkdir()
     years = [first, run_case(directory / "2", first, second, 5)]
     years.append(run_case(directory / "3", years[1], third, 5))
     return years
@@ -244,14 +251,9 @@ def test_numbers_are_never_used_again(three):
     second, third = three[1:]
     assert second.number.tolist() == [0, 1, 2, 3, 5] and second.next_number == 6 and second.told["vanished"] == [4]
     assert third.number.tolist() == [0, 1, 2, 3, 6] and third.next_number == 7 and third.told["vanished"] == [5]
-    assert third.before_segment.tolist() == [0, 1, 2, 3, 5] and third.after_segment.tolist() == [0, 1, 2, 3, 6]
     assert set(np.unique(third.segment)) == {0, 1, 2, 3, 6}
     assert set(np.unique(third.data["assignments/runner_up"])) <= {0, 1, 2, 3, 6}
     assert third.told["emerged"] == [6] and np.count_nonzero(third.segment == 6) == 450
-
-
-def test_all_files_have_the_numbers(three):
-    third = three[2]
     assert [segment["segment"] for segment in third.summary["segments"]] == [0, 1, 2, 3, 6]
     lines = (third.directory / "segments.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["segment", "0", "1", "2", "3", "6"]
@@ -318,7 +320,6 @@ def test_methods(tmp_path, first, methods):
     before = first if methods[0] == "kmeans" else fit_year(tmp_path / "1", first.data_in.path, ranks=2, **settings[0])
     where = dict(first.where)
     where.pop(2)
-    (tmp_path / "2").mkdir()
     data = write(tmp_path / "2", where | {6: new_ids(450, 2)}, 5)
     settings[1]["hierarchy__levels"] = [2, 5]
     years = [fit_year(tmp_path / str(ranks), data.path, before, ranks=ranks, **settings[1]) for ranks in (2, 3)]
@@ -383,8 +384,7 @@ def test_values_that_are_missing(tmp_path, first, again):
     path = write_year(tmp_path / "in.h5", again.ids, holes)
     year = fit_year(tmp_path / "keep", path, first, prepare__missing="drop")
     check(year, first, SimpleNamespace(ids=again.ids, values=holes))
-    with h5py.File(year.path) as file:
-        assert file["model"].attrs["missing"] == "median"
+    assert h5py.File(year.path)["model"].attrs["missing"] == "median"
     assert year.attributes["shared"] == 2800 and np.array_equal(year.data["model/fill"], first.data["model/fill"])
     drop = fit_year(tmp_path / "refit", path, first, prepare__missing="drop", previous__preparation="refit")
     check(drop, first)

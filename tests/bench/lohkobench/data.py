@@ -10,13 +10,13 @@ from .places import DATA
 CHUNK = 1 << 17
 
 
-def generate(bench, customers: int, features: int, segments: int, name: str) -> Path:
+def generate(bench, customers: int, features: int, segments: int, name: str, separation: float = 1) -> Path:
     path = DATA / f"{name}-{customers}.h5"  # one that was kept may be of another size
     DATA.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         partial = path.with_suffix(".partial.h5")
         bench.lohko("generate", "--customers", customers, "--features", features, "--segments", segments,
-                    "--output", partial, "-q")  # fmt: skip
+                    "--separation", separation, "--output", partial, "-q")  # fmt: skip
         partial.rename(path)
     return path
 

@@ -14,7 +14,8 @@ from . import environment, places, tables
 from .contest import Bench, Skip, say
 
 PACKAGES = {
-    "base": ("numpy", "h5py", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "scipy", "fastcluster"),
+    "base": ("numpy", "h5py", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "scipy", "fastcluster",
+             "pandas", "pyarrow"),
     "heat": ("heat", "torch", "mpi4py"),
     "spark": ("pyspark", "pyarrow"),
 }

@@ -16,6 +16,8 @@ SUMMARIES = {
     "hierarchy": "trees: exact Ward against fastcluster and SciPy; a million exactly; ten million by micro-clusters",
     "stability": "50 bootstrap replicates of k-means against a loop over scikit-learn",
     "choice": "how often the known number of segments is found: lohko, scikit-learn, R",
+    "compare": "last year's segments against this year's, joined by id: pandas, Arrow",
+    "assign": "new customers scored by a model: scikit-learn; memory that does not grow",
     "reading": "reading: contiguous against dd, chunked with gzip against h5py",
     "scale": "weak scaling of the passes, memory and bytes a step",
 }
