@@ -188,6 +188,18 @@ static status_t exists(struct comm *comm, const char *path, bool *there)
     return status;
 }
 
+/* A file that nobody asked for may be anything by now. */
+static status_t open_input(struct compare *compare, const struct input_place *place, bool *usable)
+{
+    status_t status = source_open(compare->comm, place->path, place->features, place->id, &compare->source);
+    *usable = !status;
+    if (!status || compare->options.input || (status->code != EXIT_NO_INPUT && status->code != EXIT_BAD_DATA))
+        return status;
+    status_t told = go_without(compare, "%s", status->message);
+    status_free(status);
+    return told;
+}
+
 status_t compare_rescore(struct compare *compare)
 {
     struct input_place place = {.path = NULL};
@@ -200,13 +212,15 @@ status_t compare_rescore(struct compare *compare)
     if (!status && !place.path)
         status = go_without(compare, "%s does not say where its customers are (--input does)",
                             compare->options.after);
+    else if (!status && compare->options.input)
+        there = true; /* or it is an error */
     else if (!status)
         status = exists(compare->comm, place.path, &there);
     if (!status && place.path && !there)
         status = go_without(compare, "%s, the customers of %s, is not there (--input says where)", place.path,
                             compare->options.after);
     if (!status && there)
-        status = source_open(compare->comm, place.path, place.features, place.id, &compare->source);
+        status = open_input(compare, &place, &there);
     if (!status && there)
         status = rescore(compare);
     free(place.features);

@@ -52,7 +52,11 @@ status_t fit_carry_previous(struct fit *fit)
         struct carry_units from = {&model->preparation, model->name};
         struct carry_units to = {&fit->preparation, name};
         carry_places(&from, model->centroid, model->k, &to, mean, previous->centroid);
-        previous->start = (struct warm_start){model->k, previous->centroid, model->size};
+        previous->start = (struct warm_start){.k = model->k,
+                                              .centroid = previous->centroid,
+                                              .size = model->size,
+                                              .customers = model->customers,
+                                              .inertia = model->inertia};
     }
     free(name);
     free(mean);

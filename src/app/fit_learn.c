@@ -96,9 +96,11 @@ status_t fit_learn(struct fit *fit)
     }
     for (int64_t i = 0; !status && i < fit->tries; i++) {
         if (results[i].stood)
-            log_note(&fit->log,
-                     "last year's %" PRId64 " centroids stay where they are: nothing was better by %g %%",
-                     k[i], 100 * WARM_WORTH);
+            log_note(
+                &fit->log,
+                "last year's %" PRId64
+                " centroids stay where they are: nothing is better by %g %%, or the customers are the same",
+                k[i], 100 * WARM_WORTH);
     }
     if (!status)
         tell_work(fit, &results[0]);

@@ -220,7 +220,8 @@ static status_t try_start(struct group *group, int64_t i, struct kmeans_result *
 static void let_stand(const struct panel *panel, struct model *best, const struct warm *warm,
                       struct kmeans_result *result)
 {
-    if (!warm->standing || best->inertia < warm->standing_inertia * (1 - WARM_WORTH))
+    bool is_better = best->inertia < warm->standing_inertia * (1 - WARM_WORTH);
+    if (!warm->standing || (is_better && !warm->same_customers))
         return;
     memcpy(best->centroid, warm->standing,
            (size_t)(best->k * panel->customers->features) * sizeof *best->centroid);

@@ -85,11 +85,21 @@ static status_t choose_centroids(const struct customers *customers, const struct
 }
 
 /* The earlier centroids as they are, if everybody still has customers. */
-static void stand(const struct model *model, int64_t features, struct warm *warm)
+static void stand(const struct panel *panel, const struct warm_start *start, struct warm *warm)
 {
+    const struct model *model = &panel->model[0];
+    int64_t features = panel->customers->features;
     bool empty = false;
     for (int64_t h = 0; h < model->k; h++)
         empty = empty || model->count[h] == 0;
+    /* as a result is measured, so that equal customers give equal bits */
+    struct segmentation standing = {.k = model->k,
+                                    .features = features,
+                                    .centroid = model->centroid,
+                                    .sum = model->sum,
+                                    .size = model->count};
+    segments_measure(&standing, panel->squares);
+    warm->same_customers = panel->passed == start->customers && standing.inertia == start->inertia;
     warm->standing_inertia = model->inertia;
     if (empty) {
         free(warm->standing);
@@ -99,7 +109,8 @@ static void stand(const struct model *model, int64_t features, struct warm *warm
     }
 }
 
-static status_t run(struct panel *panel, bool polish, double tolerance, struct warm *warm)
+static status_t run(struct panel *panel, const struct warm_start *start, bool polish, double tolerance,
+                    struct warm *warm)
 {
     struct lloyd lloyd;
     struct model *model = &panel->model[0];
@@ -108,7 +119,7 @@ static status_t run(struct panel *panel, bool polish, double tolerance, struct w
     if (!status && warm->standing) {
         status = panel_pass(panel);
         if (!status)
-            stand(model, panel->customers->features, warm);
+            stand(panel, start, warm);
     }
     if (!status)
         status = lloyd_run(&lloyd);
@@ -139,7 +150,7 @@ status_t warm_learn(const struct customers *customers, const struct preparation 
         status = choose_centroids(customers, preparation, start, k, batch, seed, panel.model[0].centroid);
     if (!status) {
         panel_add(&panel, NULL, 0);
-        status = run(&panel, polish, tolerance, warm);
+        status = run(&panel, start, polish, tolerance, warm);
     }
     panel_close(&panel);
     return status;

@@ -13,11 +13,14 @@ struct warm_start {
     int64_t k;
     const double *centroid; /* k x features */
     const int64_t *size;    /* k: customers that it had */
+    int64_t customers;      /* in all */
+    double inertia;         /* of them; NaN where it is not known */
 };
 
 /* The earlier centroids are worth more than their inertia says: everyone knows the segments. They stay where
- * they are so long as nothing better by this share is found. */
-#define WARM_WORTH 1e-4
+ * they are so long as nothing better by this share is found, and in any case where the customers are those
+ * that they were learned from: as many, and with the same inertia, whose sums are exact, to the last bit. */
+#define WARM_WORTH 1e-3
 
 struct warm {
     double *centroid; /* k x features: where the passes ended; owned */
@@ -26,6 +29,7 @@ struct warm {
     double *standing; /* k x features: the earlier centroids themselves; NULL where they are not k, or where
                          one has no customers any more; owned */
     double standing_inertia;
+    bool same_customers; /* as those of the earlier segmentation */
 };
 
 /* k segments by full passes over all customers from the earlier centroids: the largest k of them, or all and

@@ -30,6 +30,7 @@ struct saved_model {
     double *median;       /* k x features */
     double *deviation;    /* features: of all customers, input units; NaN where an older file does not say */
     int64_t customers;    /* that took part */
+    double inertia;       /* of its customers; NaN where the file does not say */
     /* How the customers were spread; NULL in files of lohko 0.4 and before, like `far` then NaN: */
     double *decile;       /* features x DECILES, input units */
     int64_t *decile_upto; /* features x DECILES: customers with at most that value */

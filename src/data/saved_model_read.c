@@ -1,5 +1,6 @@
 /* Reading a saved model: every figure is checked before anything is made of it. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +53,11 @@ static status_t read_origin(struct model_reading *reading)
 {
     const struct results_input *input = &reading->input;
     struct saved_model *model = reading->model;
+    bool found = false;
     status_t status = read_method(reading);
+    model->inertia = (double)NAN;
+    if (!status)
+        status = results_read_number(input, "/", "inertia", &model->inertia, &found);
     if (!status)
         status = results_read_text(input, "/", "lohko_version", true, &model->version);
     if (!status && !model->version)

@@ -195,7 +195,6 @@ def test_another_file_by_mistake(tmp_path, years):
         assert not (tmp_path / "out" / "results.h5").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="65, as if the file were there and wrong")
 def test_a_file_that_is_not_there(tmp_path, years):
     path = tmp_path / "nowhere.h5"
     done = run_compare(years.first, years.second, tmp_path / "out", f"--input={path}")

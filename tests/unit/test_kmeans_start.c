@@ -54,7 +54,7 @@ static void learn(const struct sample *sample, const struct kmeans_settings *set
 
 static struct warm_start start_of(const struct kmeans_result *result)
 {
-    return (struct warm_start){result->segments.k, result->segments.centroid, result->segments.size};
+    return (struct warm_start){result->segments.k, result->segments.centroid, result->segments.size, 0, NAN};
 }
 
 static double lowest_of(const struct kmeans_result *result)
@@ -186,7 +186,7 @@ static void they_stand_for_as_much_as_they_are_worth(void **state)
     double centroid[CLOUDS * FEATURES];
     sample_open(&sample, &world, ROWS, FEATURES, clouds, NULL);
     learn(&sample, &plain, CLOUDS, &best);
-    struct warm_start start = {CLOUDS, centroid, best.segments.size};
+    struct warm_start start = {CLOUDS, centroid, best.segments.size, 0, NAN};
     struct kmeans_settings settings = plain;
     settings.start = &start;
     for (int i = 0; i < 2; i++) {
@@ -221,7 +221,7 @@ static void a_lost_swap_does_not_make_them_stand(void **state)
     settings.restarts = 1;
     sample_open(&sample, &world, SORTED, 1, sorted_clouds, NULL);
     learn(&sample, &settings, K, &last);
-    struct warm_start start = {K, centroid, last.segments.size};
+    struct warm_start start = {K, centroid, last.segments.size, 0, NAN};
     double step = sqrt(2 * WARM_WORTH * last.segments.inertia / SORTED);
     for (int h = 0; h < K; h++)
         centroid[h] = last.segments.centroid[h] + step;
@@ -266,7 +266,7 @@ static void earlier_segments_in_one_place(void **state)
     static const double centroid[4 * FEATURES] = {8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8};
     static const int64_t size[] = {9, 9, 7, 1};
     struct sample sample;
-    struct warm_start start = {4, centroid, size};
+    struct warm_start start = {4, centroid, size, 0, NAN};
     struct kmeans_settings settings = plain;
     settings.start = &start;
     sample_open(&sample, &world, ROWS, FEATURES, clouds, some);

@@ -17,7 +17,7 @@ static void check_start(const struct sample *sample, int64_t k, const double *ex
 {
     static const int64_t size[] = {30, 50, 10, 40};
     static const double centroid[4 * FEATURES] = {1, 1, 1, 9, 1, 9, 17, 1, 33, 1, 9, 33};
-    struct warm_start start = {4, centroid, size};
+    struct warm_start start = {4, centroid, size, 0, NAN};
     struct warm warm;
     struct warm polished;
     size_t same = (size_t)(rows * FEATURES) * sizeof(double);
@@ -65,7 +65,7 @@ static void more_segments_begin_where_customers_are_far(void **state)
     double centroid[4 * FEATURES];
     static const int64_t size[] = {1, 1, 1, 1};
     static const int64_t known[] = {0, 2, 3, 4};
-    struct warm_start start = {4, centroid, size};
+    struct warm_start start = {4, centroid, size, 0, NAN};
     struct warm warm;
     for (int64_t c = 0; c < 4 * FEATURES; c++)
         centroid[c] = cloud_place(known[c / FEATURES], c % FEATURES) + 1;
@@ -94,7 +94,7 @@ static void nobody_left_cannot_stand(void **state)
     struct sample sample;
     double centroid[CLOUDS * FEATURES];
     static const int64_t size[CLOUDS] = {6, 5, 4, 3, 2, 1};
-    struct warm_start start = {CLOUDS, centroid, size};
+    struct warm_start start = {CLOUDS, centroid, size, 0, NAN};
     for (int64_t c = 0; c < CLOUDS * FEATURES; c++)
         centroid[c] = cloud_place(c / FEATURES, c % FEATURES) + 1;
     sample_open(&sample, &world, ROWS, FEATURES, clouds, without_one);
