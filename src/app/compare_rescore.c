@@ -172,9 +172,13 @@ static status_t rescore(struct compare *compare)
                                              sizeof *compare->old_label, "customers"));
     struct rescore job = {compare->comm, &compare->log, &compare->before.model, &compare->source,
                           after->label};
-    if (!status)
-        status = rescore_run(&job, compare->old_label, &compare->drift);
-    compare->rescored = !status;
+    status_t failure = status ? STATUS_OK : rescore_run(&job, compare->old_label, &compare->drift);
+    compare->rescored = !status && !failure;
+    if (!failure || failure->code != EXIT_BAD_DATA)
+        return status_first(status, failure);
+    drift_close(&compare->drift);
+    status = go_without(compare, "%s", failure->message);
+    status_free(failure);
     return status;
 }
 
@@ -200,10 +204,22 @@ static status_t open_input(struct compare *compare, const struct input_place *pl
     return told;
 }
 
+static void warn_of_row_numbers(struct compare *compare)
+{
+    bool before = source_ids_are_rows(&compare->before.labelled.source);
+    if (before || source_ids_are_rows(&compare->after.labelled.source))
+        log_warning(
+            &compare->log,
+            "the customers of %s have no ids: row numbers are taken for them, which is right only where "
+            "both files' rows are the same customers",
+            before ? compare->options.before : compare->options.after);
+}
+
 status_t compare_rescore(struct compare *compare)
 {
     struct input_place place = {.path = NULL};
     bool there = false;
+    warn_of_row_numbers(compare);
     if (!compare->before.has_model)
         return go_without(compare, "%s holds no model to score the customers of %s with",
                           compare->options.before, compare->options.after);

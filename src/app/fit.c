@@ -115,7 +115,8 @@ static status_t describe(struct fit *fit)
 /* How many take part, which a tree's memory depends on, is then known only when the file has been read. */
 static bool may_leave_out(const struct fit *fit)
 {
-    return fit->config.missing == MISSING_DROP || fit->config.duplicates == DUPLICATES_FIRST;
+    int missing = fit_keeps_preparation(fit) ? (int)fit->previous->model.missing : fit->config.missing;
+    return missing == MISSING_DROP || fit->config.duplicates == DUPLICATES_FIRST;
 }
 
 static status_t run(struct fit *fit)

@@ -37,7 +37,8 @@ enum { FIT_SPLITS = 5, FIT_REFERENCES = 20, FIT_EVEN = 10, FIT_SAMPLE = 4096 };
 /* A cut of the tree of customers, alike on every rank. */
 struct fit_cut {
     int64_t segments;
-    bool is_level;    /* one of hierarchy.levels; otherwise it only gives the segments */
+    bool is_level;    /* one of hierarchy.levels */
+    bool is_tried;    /* gives the segments of a try. Both, unless last year's numbers are handed down */
     int32_t *segment; /* of each leaf; numbered by falling size like all segments */
     int32_t *leaf;    /* of each segment, the lowest of its leaves */
     int64_t *size;    /* of each segment: customers */

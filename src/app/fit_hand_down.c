@@ -246,9 +246,10 @@ struct migration_report fit_migration_report(const struct fit *fit)
 {
     const struct fit_previous *previous = fit->previous;
     return (struct migration_report){.migration = &previous->migration,
-                                     .drift = &previous->drift,
+                                     .drift = previous->old_label ? &previous->drift : NULL,
                                      .before_path = fit->config.previous,
                                      .after_path = fit->config.input_path,
                                      .before_left_out = previous->left_out,
-                                     .after_left_out = fit->source.rows - fit->survey.customers};
+                                     .after_left_out = fit->source.rows - fit->survey.customers,
+                                     .missing = previous->old_label ? NULL : previous->missing};
 }

@@ -98,10 +98,13 @@ static int by_segments(const void *a, const void *b)
 {
     const struct fit_cut *x = a;
     const struct fit_cut *y = b;
-    return x->segments < y->segments ? -1 : x->segments > y->segments;
+    if (x->segments != y->segments)
+        return x->segments < y->segments ? -1 : 1;
+    return (int)y->is_level - (int)x->is_level;
 }
 
-/* The levels, and every number that is tried where the segments are a cut; from coarse to fine. */
+/* The levels, and every number that is tried where the segments are a cut; from coarse to fine. A level keeps
+ * its numbers where last year hands down others to the segments. */
 static status_t list_cuts(struct fit *fit)
 {
     const struct config *config = &fit->config;
@@ -113,10 +116,12 @@ static status_t list_cuts(struct fit *fit)
             (struct fit_cut){.segments = (int64_t)config->levels.value[l], .is_level = true};
     for (int64_t i = 0; !status && i < tries; i++) {
         bool is_there = false;
-        for (int64_t l = 0; l < config->levels.count; l++)
+        for (int64_t l = 0; l < config->levels.count && !fit->previous; l++) {
+            fit->cut[l].is_tried = fit->cut[l].is_tried || fit->cut[l].segments == config->k_low + i;
             is_there = is_there || fit->cut[l].segments == config->k_low + i;
+        }
         if (!is_there)
-            fit->cut[fit->cuts++] = (struct fit_cut){.segments = config->k_low + i};
+            fit->cut[fit->cuts++] = (struct fit_cut){.segments = config->k_low + i, .is_tried = true};
     }
     if (!status && fit->cuts > 0)
         qsort(fit->cut, (size_t)fit->cuts, sizeof *fit->cut, by_segments);
@@ -166,10 +171,10 @@ static status_t make_cut(struct fit *fit, struct fit_cut *cut)
         number_cut(cut, hierarchy->leaves, number, &segments);
     free(segments.label);
     segments.label = NULL;
-    int64_t try = cut->segments - fit->config.k_low;
-    if (!status && fit->config.method == METHOD_HIERARCHY && try >= 0 && try < fit->tries) {
-        fit->tried[try].cut = cut;
-        fit->tried[try].segments = segments;
+    if (!status && cut->is_tried) {
+        struct fit_try *try = &fit->tried[cut->segments - fit->config.k_low];
+        try->cut = cut;
+        try->segments = segments;
     } else {
         segments_free(&segments);
     }

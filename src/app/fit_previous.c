@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,7 +38,12 @@ const struct warm_start *fit_warm_start(const struct fit *fit)
 
 double fit_previous_bytes(const struct fit *fit, int64_t rows_of_rank)
 {
-    return fit->previous ? (double)rows_of_rank * 4 * sizeof(int32_t) + (double)JOIN_BYTES : 0.0;
+    if (!fit->previous)
+        return 0.0;
+    const struct saved_model *model = &fit->previous->model;
+    double labels = (3.0 * (double)rows_of_rank + (double)model->rows / fit->comm->size) * sizeof(int32_t);
+    double places = (double)(model->leaves + 4 * model->k) * (double)model->features * sizeof(double);
+    return labels + places + (double)JOIN_BYTES;
 }
 
 /* ---- last year's model ---- */
@@ -85,6 +91,34 @@ static bool is_feature(const struct saved_model *model, const char *name)
     return false;
 }
 
+static bool is_profiled(const struct fit *fit, const char *name)
+{
+    for (int64_t i = 0; i < fit->config.profile.count; i++) {
+        if (strcmp(fit->config.profile.name[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Columns that were not there last year, or not used. */
+static void tell_unused(struct fit *fit)
+{
+    const char *first = NULL;
+    int64_t others = 0;
+    for (int64_t c = 0; c < fit->source.column_count; c++) {
+        const char *name = fit->source.column[c].name;
+        if (is_feature(&fit->previous->model, name) || is_profiled(fit, name))
+            continue;
+        others += first != NULL;
+        first = first ? first : name;
+    }
+    if (first && others > 0)
+        log_note(&fit->log, "%s and %" PRId64 " more columns are no features of %s and not used", first,
+                 others, fit->config.previous);
+    else if (first)
+        log_note(&fit->log, "%s is no feature of %s and not used", first, fit->config.previous);
+}
+
 status_t fit_previous_columns(struct fit *fit, int64_t *features, int64_t *count)
 {
     const struct config *config = &fit->config;
@@ -105,7 +139,9 @@ status_t fit_previous_columns(struct fit *fit, int64_t *features, int64_t *count
                                 config->profile.name[i], config->previous);
     }
     if (!status)
-        status = saved_model_columns(model, &fit->source, config->use_all ? &fit->log : NULL, features);
+        status = saved_model_columns(model, &fit->source, NULL, features);
+    if (!status && config->use_all)
+        tell_unused(fit);
     *count = model->features;
     return status;
 }
@@ -133,11 +169,11 @@ static status_t join_customers(struct fit *fit, const struct labelled *labelled,
     if (!status && shared == 0)
         status = status_new(EXIT_BAD_DATA, "%s and %s have no customer in common", fit->config.previous,
                             fit->config.input_path);
-    if (!status && fit->source.id.kind == ID_ROW_NUMBER)
+    if (!status && (source_ids_are_rows(&fit->source) || source_ids_are_rows(&labelled->source)))
         log_warning(&fit->log,
                     "%s has no customer ids: row numbers are taken for them, which is right only where both "
                     "years' rows are the same customers",
-                    fit->config.input_path);
+                    source_ids_are_rows(&fit->source) ? fit->config.input_path : fit->config.previous);
     return status;
 }
 
@@ -148,6 +184,8 @@ static status_t find_customers(struct fit *fit, const int32_t *takes_part)
     struct labelled labelled = {.label = NULL};
     log_phase_begin(&fit->log, "last year's customers");
     status_t status = labelled_open(fit->comm, &fit->log, fit->config.previous, &places, &labelled);
+    if (!status && !labelled.ours)
+        status = status_new(EXIT_BAD_DATA, "%s: there is no /assignments/segment", fit->config.previous);
     if (!status)
         status = comm_agree(fit->comm, labelled_renumber(&labelled, model->k, model->number));
     if (!status)
@@ -155,6 +193,23 @@ static status_t find_customers(struct fit *fit, const int32_t *takes_part)
     fit->previous->left_out = labelled.left_out;
     labelled_close(&labelled);
     return status;
+}
+
+/* Where this year is prepared anew, last year's model need not be able to score its customers: then it is not
+ * known what they did and what the model did. */
+static status_t go_without(struct fit *fit, status_t failure)
+{
+    struct fit_previous *previous = fit->previous;
+    if (!failure || fit_keeps_preparation(fit) || failure->code != EXIT_BAD_DATA)
+        return failure;
+    snprintf(previous->missing, sizeof previous->missing,
+             "last year's model cannot score this year's customers (%.400s)", failure->message);
+    log_warning(&fit->log, "%s", previous->missing);
+    status_free(failure);
+    drift_close(&previous->drift);
+    free(previous->old_label);
+    previous->old_label = NULL;
+    return STATUS_OK;
 }
 
 status_t fit_score_previous(struct fit *fit)
@@ -177,7 +232,7 @@ status_t fit_score_previous(struct fit *fit)
     log_phase_begin(&fit->log, "last year's model");
     struct rescore rescore = {fit->comm, &fit->log, &previous->model, &fit->source, takes_part};
     if (!status)
-        status = rescore_run(&rescore, previous->old_label, &previous->drift);
+        status = go_without(fit, rescore_run(&rescore, previous->old_label, &previous->drift));
     if (!status)
         status = find_customers(fit, takes_part);
     free(takes_part);

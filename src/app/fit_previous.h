@@ -19,11 +19,13 @@ struct fit_previous {
     struct saved_model model;
     int32_t *found;     /* of this rank's rows, BLOCK_ROWS a block: the segment last year, as an index of the
                            model's; -1: new, or takes no part */
-    int32_t *old_label; /* likewise: the segment that last year's model gives the customer now; -1 none */
+    int32_t *old_label; /* likewise: the segment that last year's model gives the customer now; -1 none. NULL
+                           where it could not score them */
     int64_t *lapsed;    /* the model's k */
     int64_t left_out;   /* last year's customers without a segment */
     struct drift drift;
-    double *centroid; /* last year's in this year's prepared units; the model's k x features of now */
+    char missing[512]; /* why the model could not score them; empty where it did */
+    double *centroid;  /* last year's in this year's prepared units; the model's k x features of now */
     struct warm_start start;
     double *carried;    /* this year's centroids in last year's prepared units; k x the model's features */
     double *after_mean; /* k x the model's features: input units */

@@ -176,6 +176,8 @@ static void print_restarts(const struct fit *fit)
            kmeans->restarts);
     if (!isnan(same))
         printf(", %.0f found nearly the same segments", same);
+    if (fit->previous)
+        printf(" (one of them began with last year's)");
     printf("; ");
 }
 

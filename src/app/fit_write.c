@@ -14,8 +14,9 @@
 #include "data/results_hierarchy.h"
 #include "data/saved_model.h"
 
-/* Customers that lie farther out than so many of these did are told of when they are scored later. */
-static const double FAR_SHARE = 0.999;
+/* Customers that lie farther out than all but one in so many of these did are told of when they are scored
+ * later. */
+enum { FAR_IN = 1000 };
 
 enum { FORMAT_VERSION = 1 };
 
@@ -257,7 +258,7 @@ static status_t write_results(struct fit *fit, const struct tree_content *tree)
                                             .label = fit->segments->label},
                                   .number = fit->chosen->number};
     double far = (double)NAN;
-    status_t status = distance_quantile(&fit->customers, fit->segments, FAR_SHARE, &far);
+    status_t status = distance_quantile(&fit->customers, fit->segments, fit->survey.customers / FAR_IN, &far);
     if (!status)
         status = comm_agree(comm, comm->rank == 0 ? create_results(fit, tree, &results) : STATUS_OK);
     if (!status)

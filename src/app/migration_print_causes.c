@@ -75,7 +75,7 @@ static void print_features(const struct drift *drift, const struct entry *entry,
     for (int64_t i = 0; i < count && i < MOST_FEATURES; i++) {
         struct prose prose = {.used = 0};
         migration_add_feature(&prose, drift->model->name[entry[i].feature]);
-        printf("%7.2f  %s (%s)\n", entry[i].psi, prose.text, drift_word(entry[i].psi));
+        printf("%7.3f  %s (%s)\n", entry[i].psi, prose.text, drift_word(entry[i].psi));
     }
     if (count > MOST_FEATURES)
         printf("%7s  and %" PRId64 " more\n", "", count - MOST_FEATURES);
@@ -92,7 +92,7 @@ static void print_drift(const struct drift *drift, const struct entry *entry, in
         DRIFT_WATCH, DRIFT_SHIFTED);
     putchar('\n');
     prose_print(&prose, 0);
-    printf("%7.2f  shares of the segments, by the model before (%s)\n", drift->segment_psi,
+    printf("%7.3f  shares of the segments, by the model before (%s)\n", drift->segment_psi,
            drift_word(drift->segment_psi));
     print_features(drift, entry, count);
     if (is_known && count == 0)

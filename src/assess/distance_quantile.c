@@ -6,7 +6,6 @@
 
 #include "core/lanes.h"
 #include "core/memory.h"
-#include "data/select.h"
 
 enum { HALF_BITS = 16, BINS = 1 << HALF_BITS };
 
@@ -76,10 +75,10 @@ static status_t find_bin(const struct customers *customers, struct counting *cou
 }
 
 status_t distance_quantile(const struct customers *customers, const struct segmentation *segments,
-                           double level, double *found)
+                           int64_t beyond, double *found)
 {
     struct counting counting = {.segments = segments};
-    int64_t rank = select_rank(level, customers->used);
+    int64_t rank = customers->used - 1 - beyond;
     int64_t below = 0;
     uint32_t lower = 0;
     status_t status = comm_agree(customers->comm,

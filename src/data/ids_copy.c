@@ -47,6 +47,8 @@ status_t ids_copy(const struct source *source, hid_t output, const char *name)
         status = h5_failure(EXIT_INTERNAL, "the type of the ids cannot be copied");
     if (!status)
         status = h5_create_dataset(output, name, type, 1, &rows, &dataset);
+    if (!status && numbers)
+        status = h5_write_text(dataset, "unit", SOURCE_ROW_NUMBERS);
     if (!status)
         status = numbers ? copy_row_numbers(dataset, source->rows) : copy_ids(source, dataset);
     h5_close(type);

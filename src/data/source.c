@@ -22,6 +22,18 @@ bool source_passed_over(const struct source *source, const char *name)
     return texts_find(&source->passed_over, name) >= 0;
 }
 
+bool source_ids_are_rows(const struct source *source)
+{
+    struct texts unit = {0};
+    bool found = false;
+    if (source->id.kind == ID_ROW_NUMBER)
+        return true;
+    status_free(h5_read_text_attribute(source->id.dataset, "unit", &unit, &found));
+    bool rows = found && unit.count == 1 && strcmp(unit.text[0], SOURCE_ROW_NUMBERS) == 0;
+    texts_free(&unit);
+    return rows;
+}
+
 bool source_exists(hid_t file, const char *path)
 {
     char *prefix = strdup(path);
@@ -222,9 +234,9 @@ status_t source_set_id(struct source *source, const char *path, int64_t column)
         status = status_new(EXIT_BAD_DATA, "%s: %s has %d dimensions; customer ids have one", source->path,
                             path, rank);
     else if ((int64_t)dimensions[0] != source->rows)
-        status =
-            status_new(EXIT_BAD_DATA, "%s has %" PRIu64 " entries but the features have %" PRId64 " rows",
-                       path, (uint64_t)dimensions[0], source->rows);
+        status = status_new(EXIT_BAD_DATA,
+                            "%s: %s has %" PRIu64 " entries; expected one for each of %" PRId64 " rows",
+                            source->path, path, (uint64_t)dimensions[0], source->rows);
     else
         status = classify_id(id, source->path, path);
     h5_close(space);

@@ -89,6 +89,13 @@ void source_close(struct source *source);
 /* Index of the column of that name, or -1. Local. */
 int64_t source_find(const struct source *source, const char *name);
 
+/* The attribute `unit` of ids in a results file that are row numbers. */
+#define SOURCE_ROW_NUMBERS "row number: the input has no ids"
+
+/* Whether the ids are no more than row numbers, of this file or of the one that a results file is of. Local.
+ */
+bool source_ids_are_rows(const struct source *source);
+
 /* Whether `name` was passed over because it holds no numbers. Local. */
 bool source_passed_over(const struct source *source, const char *name);
 
