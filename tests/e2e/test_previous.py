@@ -331,6 +331,8 @@ def test_methods(tmp_path, first, methods):
     assert years[0].number.tolist() == [0, 1, 3, 4, 5] and years[0].told["vanished"] == [2]
     level = years[0].data["hierarchy/level_5"]
     assert len(np.unique(np.stack([level, years[0].segment]), axis=1).T) == 5
+    sizes = np.bincount(level)  # numbers that are handed down are the segments' alone
+    assert np.array_equal(sizes, np.sort(sizes)[::-1])
 
 
 # ---- what is in the files --------------------------------------------------------------------------------------------
@@ -368,9 +370,12 @@ def test_a_column_more(tmp_path, first, again):
 
 def test_other_columns_than_the_model_needs(tmp_path, first, again):
     path = write_year(tmp_path / "in.h5", again.ids, again.values[:, :2], FEATURES[:2])
-    for preparation in ("keep", "refit"):
-        code, words = yearly.refused(tmp_path / preparation, path, first, previous__preparation=preparation)
-        assert code == 65 and "no column basket" in words and str(first.path) in words
+    code, words = yearly.refused(tmp_path / "keep", path, first)
+    assert code == 65 and "no column basket" in words and str(first.path) in words
+    refit = fit_year(tmp_path / "refit", path, first, previous__preparation="refit")
+    check(refit, first)
+    assert "no column basket" in refit.stderr and "Not known: last year's model cannot score" in refit.stdout
+    assert "migration/steps" not in refit.data and "migration/psi" not in refit.data
     path = write_year(tmp_path / "all.h5", again.ids, again.values)
     for name, settings, said in (
         ("use", {"features__use": ["recency", "orders"]}, "features.use"),
