@@ -1,14 +1,11 @@
 /* lohko assign: new customers scored by a saved model, as they are read. */
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "app/assign.h"
+#include "app/command_line.h"
 #include "app/commands.h"
-#include "app/options.h"
+#include "app/overwrite.h"
 #include "core/memory.h"
 
 #define FIELD(name) .offset = offsetof(struct assign_options, name)
@@ -41,83 +38,16 @@ static const struct option assign_options[] = {
      .help = "where the customer ids are inside the input file; auto finds them, or takes the row numbers"},
 };
 
-enum { ASSIGN_OPTIONS = sizeof assign_options / sizeof assign_options[0] };
-
-static status_t print_help(void)
-{
-    fputs(
+static const struct command_line command_line = {
+    .usage =
         "usage: lohko assign --model RESULTS.h5 --input NEW.h5 --output DIR [options] [-q | -v]\n\n"
         "Gives customers the segments of a model that lohko fit has learned, and tells how they differ from\n"
-        "the customers that it was learned from. Memory does not depend on how many there are.\n\n"
-        "options and their defaults\n",
-        stdout);
-    options_print_help(assign_options, ASSIGN_OPTIONS, stdout);
-    fputs(
-        "  -q             only warnings, errors and the table of segments\n"
-        "  -v             also how the time was spent\n",
-        stdout);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return status_new(EXIT_IO_ERROR, "the help cannot be written: %s", strerror(errno));
-    return STATUS_OK;
-}
-
-/* -q and -v, which take no value, and then everything else by the table. */
-static status_t parse(int count, char *const *arguments, struct assign_options *options,
-                      enum log_level *level)
-{
-    char **rest = NULL;
-    int rest_count = 0;
-    status_t status = memory_new(&rest, count, sizeof *rest, "the command line");
-    for (int i = 0; !status && i < count; i++) {
-        if (strcmp(arguments[i], "-q") == 0)
-            *level = LOG_QUIET;
-        else if (strcmp(arguments[i], "-v") == 0)
-            *level = LOG_VERBOSE;
-        else
-            rest[rest_count++] = arguments[i];
-    }
-    if (!status)
-        status = options_parse_command_line(assign_options, ASSIGN_OPTIONS, rest_count, rest, options);
-    free(rest);
-    return status;
-}
-
-static bool is_same_file(const char *path, const struct stat *there)
-{
-    struct stat file;
-    return stat(path, &file) == 0 && file.st_dev == there->st_dev && file.st_ino == there->st_ino;
-}
-
-/* What is read must not be what is written. */
-static status_t check_output(const struct assign_options *options)
-{
-    char *path = NULL;
-    struct stat there;
-    if (asprintf(&path, "%s/results.h5", options->output) < 0)
-        return status_of_allocation(NULL, 1, "a path");
-    status_t status = STATUS_OK;
-    if (stat(path, &there) == 0) {
-        bool model = is_same_file(options->model, &there);
-        if (model || is_same_file(options->input, &there))
-            status =
-                status_new(EXIT_BAD_USAGE,
-                           "--output: %s is the %s, which would be overwritten; choose another directory",
-                           path, model ? "model" : "input");
-    }
-    free(path);
-    return status;
-}
-
-/* Numbers of segments are 32 bits wide in /assignments. */
-static status_t check_numbers(const struct saved_model *model)
-{
-    for (int64_t h = 0; h < model->k; h++) {
-        if (model->number[h] < 0 || model->number[h] > INT32_MAX)
-            return status_new(EXIT_BAD_DATA, "%s: %" PRId64 " is no segment number", model->path,
-                              model->number[h]);
-    }
-    return STATUS_OK;
-}
+        "the customers that it was learned from. Memory does not depend on how many there are.\n",
+    .option = assign_options,
+    .options = sizeof assign_options / sizeof assign_options[0],
+    .quiet = "only warnings, errors and the table of segments",
+    .verbose = "also how the time was spent",
+};
 
 static status_t open_table(struct assign *assign)
 {
@@ -149,14 +79,13 @@ static status_t open_all(struct assign *assign)
 {
     struct comm *comm = assign->comm;
     const struct assign_options *options = &assign->options;
+    const struct overwrite read[] = {{"model", options->model}, {"input", options->input}};
     log_phase_begin(&assign->log, "opening the model and the input");
-    status_t status = comm_agree(comm, comm->rank == 0 ? check_output(options) : STATUS_OK);
+    status_t status = refuse_overwriting(comm, options->output, read, 2);
     if (!status)
         status = comm_hosts(comm, &assign->hosts);
     if (!status)
         status = saved_model_read(comm, options->model, &assign->model);
-    if (!status)
-        status = check_numbers(&assign->model);
     if (!status)
         status = open_table(assign);
     if (!status)
@@ -188,10 +117,11 @@ static void close_all(struct assign *assign)
 status_t command_assign(struct comm *comm, int argument_count, char *const *arguments)
 {
     if (options_want_help(argument_count, arguments))
-        return comm_agree(comm, comm->rank == 0 ? print_help() : STATUS_OK);
+        return comm_agree(comm, comm->rank == 0 ? command_line_help(&command_line) : STATUS_OK);
     struct assign assign = {.comm = comm, .started = time(NULL), .source = {.file = H5I_INVALID_HID}};
     enum log_level level = LOG_NORMAL;
-    status_t status = comm_agree(comm, parse(argument_count, arguments, &assign.options, &level));
+    status_t status = comm_agree(
+        comm, command_line_parse(&command_line, argument_count, arguments, &assign.options, &level));
     if (!status) {
         log_open(&assign.log, comm->rank, level);
         status = open_all(&assign);
@@ -200,6 +130,6 @@ status_t command_assign(struct comm *comm, int argument_count, char *const *argu
         log_phase_end(&assign.log);
         close_all(&assign);
     }
-    options_free(assign_options, ASSIGN_OPTIONS, &assign.options);
+    options_free(command_line.option, command_line.options, &assign.options);
     return status;
 }

@@ -1,17 +1,12 @@
 /* Customers are read, scored and written piece by piece; then what they were like. */
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "app/assign.h"
 #include "app/attributes.h"
-#include "app/version.h"
 #include "core/memory.h"
 #include "data/results_assignments.h"
 #include "data/results_dataset.h"
 #include "data/results_stability.h"
-
-enum { FORMAT_VERSION = 1, LIBRARY_SIZE = 128 };
 
 /* ---- scoring ---- */
 
@@ -115,43 +110,16 @@ static status_t write_drift(const struct assign *assign, struct results_file *re
     return status;
 }
 
-static void describe_job(const struct assign *assign, struct attribute_list *list)
-{
-    attributes_add_whole(list, "format_version", FORMAT_VERSION);
-    attributes_add_text(list, "lohko_version", version_text());
-    attributes_add_text(list, "lohko_commit", version_commit());
-    attributes_add_text(list, "hosts", assign->hosts);
-    attributes_add_whole(list, "ranks", assign->comm->size);
-    attributes_add_whole(list, "customers", assign->source.rows);
-    attributes_add_whole(list, "customers_used", assign->drift.customers);
-    attributes_add_text(list, "model_path", assign->options.model);
-    attributes_add_text(list, "model_checksum",
-                        assign->model.input_checksum ? assign->model.input_checksum : "unknown");
-    attributes_add_text(list, "input_path", assign->options.input);
-}
-
 static status_t write_attributes(const struct assign *assign, hid_t file)
 {
     struct attribute_list list = {.count = 0};
-    struct stat input;
-    char modified[TIME_SIZE];
-    char started[TIME_SIZE];
-    char ended[TIME_SIZE];
-    char mpi[LIBRARY_SIZE];
-    char hdf5[LIBRARY_SIZE];
-    bool known = stat(assign->options.input, &input) == 0;
-    describe_job(assign, &list);
-    attributes_format_time(known ? input.st_mtime : 0, modified);
-    attributes_add_whole(&list, "input_size", known ? (int64_t)input.st_size : -1);
-    attributes_add_text(&list, "input_modified", known ? modified : "unknown");
-    comm_library(mpi, sizeof mpi);
-    results_library(hdf5, sizeof hdf5);
-    attributes_add_text(&list, "mpi_version", mpi);
-    attributes_add_text(&list, "hdf5_version", hdf5);
-    attributes_format_time(assign->started, started);
-    attributes_format_time(time(NULL), ended);
-    attributes_add_text(&list, "started", started);
-    attributes_add_text(&list, "ended", ended);
+    const char *checksum = assign->model.input_checksum;
+    attributes_add_job(&list, assign->comm, assign->hosts, assign->started);
+    attributes_add_whole(&list, "customers", assign->source.rows);
+    attributes_add_whole(&list, "customers_used", assign->drift.customers);
+    attributes_add_text(&list, "model_path", assign->options.model);
+    attributes_add_text(&list, "model_checksum", checksum ? checksum : "unknown");
+    attributes_add_input(&list, assign->options.input);
     return results_write_attributes(file, list.item, list.count);
 }
 
@@ -196,6 +164,10 @@ static status_t finish(struct assign *assign)
     status_t status = output_add(&assign->output, "summary.json", &path);
     if (!status)
         status = assign_write_summary(assign, path);
+    if (!status)
+        status = output_retire(&assign->output, "segments.csv");
+    if (!status)
+        status = output_retire(&assign->output, "migration.csv");
     return status ? status : output_commit(&assign->output);
 }
 

@@ -1,17 +1,13 @@
 /* lohko compare: two segmentations of customers, one report. */
-#include <errno.h>
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
+#include "app/command_line.h"
 #include "app/commands.h"
 #include "app/compare.h"
-#include "app/options.h"
+#include "app/overwrite.h"
+#include "app/places.h"
 #include "core/memory.h"
-#include "data/carry.h"
 #include "data/join.h"
 
 /* Of a round of the join, on a rank. */
@@ -60,69 +56,18 @@ static const struct option compare_options[] = {
     AUTO_OPTION("after.label", after_label, "the same"),
 };
 
-enum { COMPARE_OPTIONS = sizeof compare_options / sizeof compare_options[0] };
-
-static status_t print_help(void)
-{
-    fputs(
+static const struct command_line command_line = {
+    .usage =
         "usage: lohko compare --before A/results.h5 --after B/results.h5 --output DIR [options] [-q | -v]\n\n"
         "Tells who went where between two segmentations, joined by customer id: counts and shares with new "
         "and\nlapsed customers, what became of every segment, and whether the customers or the model "
         "changed. "
-        "A\nsegmentation from elsewhere is a file with customer ids and a column of labels.\n\n"
-        "options and their defaults\n",
-        stdout);
-    options_print_help(compare_options, COMPARE_OPTIONS, stdout);
-    fputs(
-        "  -q             only warnings, errors and the report\n"
-        "  -v             also how the time was spent\n",
-        stdout);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return status_new(EXIT_IO_ERROR, "the help cannot be written: %s", strerror(errno));
-    return STATUS_OK;
-}
-
-/* -q and -v, which take no value, and then everything else by the table. */
-static status_t parse(int count, char *const *arguments, struct compare_options *options,
-                      enum log_level *level)
-{
-    char **rest = NULL;
-    int rest_count = 0;
-    status_t status = memory_new(&rest, count, sizeof *rest, "the command line");
-    for (int i = 0; !status && i < count; i++) {
-        if (strcmp(arguments[i], "-q") == 0)
-            *level = LOG_QUIET;
-        else if (strcmp(arguments[i], "-v") == 0)
-            *level = LOG_VERBOSE;
-        else
-            rest[rest_count++] = arguments[i];
-    }
-    if (!status)
-        status = options_parse_command_line(compare_options, COMPARE_OPTIONS, rest_count, rest, options);
-    free(rest);
-    return status;
-}
-
-/* What is read must not be what is written. */
-static status_t check_output(const struct compare_options *options)
-{
-    const char *const read[] = {options->before, options->after};
-    char *path = NULL;
-    struct stat there;
-    status_t status = STATUS_OK;
-    if (asprintf(&path, "%s/results.h5", options->output) < 0)
-        return status_of_allocation(NULL, 1, "a path");
-    bool exists = stat(path, &there) == 0;
-    for (int i = 0; !status && exists && i < 2; i++) {
-        struct stat file;
-        if (stat(read[i], &file) == 0 && file.st_dev == there.st_dev && file.st_ino == there.st_ino)
-            status =
-                status_new(EXIT_BAD_USAGE,
-                           "--output: %s is read and would be overwritten; choose another directory", path);
-    }
-    free(path);
-    return status;
-}
+        "A\nsegmentation from elsewhere is a file with customer ids and a column of labels.\n",
+    .option = compare_options,
+    .options = sizeof compare_options / sizeof compare_options[0],
+    .quiet = "only warnings, errors and the report",
+    .verbose = "also how the time was spent",
+};
 
 /* ---- the two segmentations ---- */
 
@@ -148,9 +93,20 @@ static status_t open_sides(struct compare *compare)
     const struct compare_options *options = &compare->options;
     const struct label_places before = {options->before_features, options->before_id, options->before_label};
     const struct label_places after = {options->after_features, options->after_id, options->after_label};
+    const struct overwrite read[] = {{"segmentation before", options->before},
+                                     {"segmentation after", options->after},
+                                     {"input", options->input}};
     log_phase_begin(&compare->log, "reading the segmentations");
-    status_t status = open_side(compare, options->before, &before, &compare->before);
-    return status ? status : open_side(compare, options->after, &after, &compare->after);
+    status_t status = refuse_overwriting(compare->comm, options->output, read, 3);
+    if (!status)
+        status = open_side(compare, options->before, &before, &compare->before);
+    if (!status)
+        status = open_side(compare, options->after, &after, &compare->after);
+    /* known only now, and read unless --input names another file */
+    const struct overwrite input = {"input of the segmentation after", compare->after.model.input_path};
+    if (!status && !options->input)
+        status = refuse_overwriting(compare->comm, options->output, &input, 1);
+    return status;
 }
 
 static status_t join(struct compare *compare)
@@ -184,52 +140,18 @@ static status_t join(struct compare *compare)
 
 /* ---- where segments lie ---- */
 
-static int64_t find_name(char *const *name, int64_t count, const char *wanted)
-{
-    for (int64_t i = 0; i < count; i++) {
-        if (strcmp(name[i], wanted) == 0)
-            return i;
-    }
-    return -1;
-}
-
 static status_t find_places(struct compare *compare, struct migration_places *places)
 {
-    const struct saved_model *before = &compare->before.model;
-    const struct saved_model *after = &compare->after.model;
-    double *unknown = NULL;
+    const struct saved_model *model = &compare->after.model;
+    const struct places_after after = {.k = model->k,
+                                       .units = {&model->preparation, model->name},
+                                       .centroid = model->centroid,
+                                       .columns = model->features,
+                                       .column = model->name,
+                                       .mean = model->mean};
     if (!compare->before.has_model || !compare->after.has_model)
         return STATUS_OK;
-    int64_t size = after->k * before->features;
-    status_t status = memory_new(&unknown, before->features, sizeof *unknown, "places");
-    if (!status)
-        status = memory_new(&compare->carried, size, sizeof *compare->carried, "places");
-    if (!status)
-        status = memory_new(&compare->after_mean, size, sizeof *compare->after_mean, "places");
-    for (int64_t f = 0; !status && f < before->features; f++) {
-        int64_t c = find_name(after->name, after->features, before->name[f]);
-        unknown[f] = NAN;
-        for (int64_t h = 0; h < after->k; h++)
-            compare->after_mean[h * before->features + f] =
-                c < 0 ? (double)NAN : after->mean[h * after->features + c];
-    }
-    bool known = !status;
-    if (!status) {
-        struct carry_units from = {&after->preparation, after->name};
-        struct carry_units to = {&before->preparation, before->name};
-        carry_places(&from, after->centroid, after->k, &to, unknown, compare->carried);
-    }
-    for (int64_t i = 0; known && i < size; i++)
-        known = !isnan(compare->carried[i]);
-    *places = (struct migration_places){.features = before->features,
-                                        .name = before->name,
-                                        .before_prepared = known ? before->centroid : NULL,
-                                        .after_prepared = known ? compare->carried : NULL,
-                                        .before_mean = before->mean,
-                                        .after_mean = compare->after_mean,
-                                        .deviation = before->deviation};
-    free(unknown);
-    return status;
+    return places_find(&compare->before.model, &after, &compare->carried, &compare->after_mean, places);
 }
 
 static status_t measure(struct compare *compare)
@@ -254,9 +176,7 @@ static status_t measure(struct compare *compare)
 static status_t run(struct compare *compare)
 {
     struct comm *comm = compare->comm;
-    status_t status = comm_agree(comm, comm->rank == 0 ? check_output(&compare->options) : STATUS_OK);
-    if (!status)
-        status = comm_hosts(comm, &compare->hosts);
+    status_t status = comm_hosts(comm, &compare->hosts);
     if (!status)
         status = open_sides(compare);
     if (!status)
@@ -297,18 +217,19 @@ static void close_all(struct compare *compare)
 status_t command_compare(struct comm *comm, int argument_count, char *const *arguments)
 {
     if (options_want_help(argument_count, arguments))
-        return comm_agree(comm, comm->rank == 0 ? print_help() : STATUS_OK);
+        return comm_agree(comm, comm->rank == 0 ? command_line_help(&command_line) : STATUS_OK);
     struct compare compare = {.comm = comm, .started = time(NULL), .source = {.file = H5I_INVALID_HID}};
     compare.before.labelled.source.file = H5I_INVALID_HID;
     compare.after.labelled.source.file = H5I_INVALID_HID;
     enum log_level level = LOG_NORMAL;
-    status_t status = comm_agree(comm, parse(argument_count, arguments, &compare.options, &level));
+    status_t status = comm_agree(
+        comm, command_line_parse(&command_line, argument_count, arguments, &compare.options, &level));
     if (!status) {
         log_open(&compare.log, comm->rank, level);
         status = run(&compare);
         log_phase_end(&compare.log);
         close_all(&compare);
     }
-    options_free(compare_options, COMPARE_OPTIONS, &compare.options);
+    options_free(command_line.option, command_line.options, &compare.options);
     return status;
 }

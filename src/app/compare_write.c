@@ -8,8 +8,6 @@
 #include "core/memory.h"
 #include "data/results_dataset.h"
 
-enum { FORMAT_VERSION = 1, LIBRARY_SIZE = 128 };
-
 static struct migration_report report_of(const struct compare *compare)
 {
     return (struct migration_report){.migration = &compare->migration,
@@ -24,25 +22,9 @@ static struct migration_report report_of(const struct compare *compare)
 static status_t write_attributes(const struct compare *compare, hid_t file)
 {
     struct attribute_list list = {.count = 0};
-    char started[TIME_SIZE];
-    char ended[TIME_SIZE];
-    char mpi[LIBRARY_SIZE];
-    char hdf5[LIBRARY_SIZE];
-    attributes_add_whole(&list, "format_version", FORMAT_VERSION);
-    attributes_add_text(&list, "lohko_version", version_text());
-    attributes_add_text(&list, "lohko_commit", version_commit());
-    comm_library(mpi, sizeof mpi);
-    results_library(hdf5, sizeof hdf5);
-    attributes_add_text(&list, "mpi_version", mpi);
-    attributes_add_text(&list, "hdf5_version", hdf5);
+    attributes_add_job(&list, compare->comm, compare->hosts, compare->started);
     attributes_add_text(&list, "before_path", compare->options.before);
     attributes_add_text(&list, "after_path", compare->options.after);
-    attributes_add_text(&list, "hosts", compare->hosts);
-    attributes_add_whole(&list, "ranks", compare->comm->size);
-    attributes_format_time(compare->started, started);
-    attributes_format_time(time(NULL), ended);
-    attributes_add_text(&list, "started", started);
-    attributes_add_text(&list, "ended", ended);
     return results_write_attributes(file, list.item, list.count);
 }
 
@@ -85,6 +67,8 @@ static status_t write_all(struct compare *compare)
         status = output_add(&compare->output, "summary.json", &path);
     if (!status)
         status = write_summary(compare, path);
+    if (!status)
+        status = output_retire(&compare->output, "segments.csv");
     return status ? status : output_commit(&compare->output);
 }
 

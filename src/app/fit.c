@@ -5,6 +5,7 @@
 
 #include "app/commands.h"
 #include "app/fit.h"
+#include "app/overwrite.h"
 #include "app/version.h"
 #include "assess/describe.h"
 #include "core/memory.h"
@@ -119,9 +120,25 @@ static bool may_leave_out(const struct fit *fit)
     return missing == MISSING_DROP || fit->config.duplicates == DUPLICATES_FIRST;
 }
 
+/* What is read must not be what is written: a second run of the same job would compare this year with itself,
+ * and the customers may lie in a file of that name. Rank 0. */
+static status_t refuse_overwriting_input(const struct fit *fit)
+{
+    const struct config *config = &fit->config;
+    bool input = is_overwritten(config->output, config->input_path);
+    if (input || (config->previous && is_overwritten(config->output, config->previous)))
+        return status_new(
+            EXIT_BAD_CONFIG,
+            "output.directory: %s holds %s, which would be overwritten (expected: another directory)",
+            config->output, input ? "input.path" : "previous.results");
+    return STATUS_OK;
+}
+
 static status_t run(struct fit *fit)
 {
-    status_t status = comm_hosts(fit->comm, &fit->hosts);
+    status_t status = comm_agree(fit->comm, fit->comm->rank == 0 ? refuse_overwriting_input(fit) : STATUS_OK);
+    if (!status)
+        status = comm_hosts(fit->comm, &fit->hosts);
     if (!status)
         status = comm_agree(fit->comm,
                             fit->comm->rank == 0 ? output_open(&fit->output, fit->config.output) : STATUS_OK);

@@ -1,10 +1,10 @@
 /* Last year's centroids, numbers and customers in this year's fit. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/fit.h"
 #include "app/fit_previous.h"
+#include "app/places.h"
 #include "assess/handing.h"
 #include "core/memory.h"
 #include "data/carry.h"
@@ -171,55 +171,27 @@ status_t fit_hand_down(struct fit *fit)
 
 /* ---- who went where ---- */
 
-static int64_t column_of(const struct fit *fit, const char *name)
-{
-    for (int64_t c = 0; c < fit->table.columns; c++) {
-        if (strcmp(table_name(&fit->table, c), name) == 0)
-            return c;
-    }
-    return -1;
-}
-
 /* Where segments lie, in last year's units and in input units. */
 static status_t find_places(struct fit *fit, struct migration_places *places)
 {
     struct fit_previous *previous = fit->previous;
-    const struct saved_model *model = &previous->model;
-    int64_t k = fit->segments->k;
-    double *unknown = NULL;
+    struct places_after after = {.k = fit->segments->k,
+                                 .centroid = fit->segments->centroid,
+                                 .columns = fit->profile.columns,
+                                 .mean = fit->profile.mean};
     char **name = NULL;
-    status_t status = memory_new(&unknown, model->features, sizeof *unknown, "places");
+    char **column = NULL;
+    status_t status = list_names(fit, &name);
     if (!status)
-        status = memory_new(&previous->carried, k * model->features, sizeof *previous->carried, "places");
+        status = memory_new(&column, after.columns, sizeof *column, "names");
+    for (int64_t c = 0; !status && c < after.columns; c++)
+        column[c] = fit->source.column[fit->table.column[c]].name;
+    after.units = (struct carry_units){&fit->preparation, name};
+    after.column = column;
     if (!status)
-        status =
-            memory_new(&previous->after_mean, k * model->features, sizeof *previous->after_mean, "places");
-    if (!status)
-        status = list_names(fit, &name);
-    bool known = !status;
-    for (int64_t f = 0; !status && f < model->features; f++) {
-        int64_t c = column_of(fit, model->name[f]);
-        unknown[f] = NAN;
-        for (int64_t h = 0; h < k; h++)
-            previous->after_mean[h * model->features + f] =
-                c < 0 ? (double)NAN : fit->profile.mean[h * fit->profile.columns + c];
-    }
-    if (!status) {
-        struct carry_units from = {&fit->preparation, name};
-        struct carry_units to = {&model->preparation, model->name};
-        carry_places(&from, fit->segments->centroid, k, &to, unknown, previous->carried);
-    }
-    for (int64_t i = 0; known && i < k * model->features; i++)
-        known = !isnan(previous->carried[i]);
-    *places = (struct migration_places){.features = model->features,
-                                        .name = model->name,
-                                        .before_prepared = known ? model->centroid : NULL,
-                                        .after_prepared = known ? previous->carried : NULL,
-                                        .before_mean = model->mean,
-                                        .after_mean = previous->after_mean,
-                                        .deviation = model->deviation};
-    free(unknown);
+        status = places_find(&previous->model, &after, &previous->carried, &previous->after_mean, places);
     free(name);
+    free(column);
     return status;
 }
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "app/fit.h"
 #include "app/rescore.h"
@@ -48,35 +47,13 @@ double fit_previous_bytes(const struct fit *fit, int64_t rows_of_rank)
 
 /* ---- last year's model ---- */
 
-/* A second run of the same job would otherwise compare this year with itself. */
-static status_t refuse_same_file(const struct fit *fit)
-{
-    struct stat previous;
-    struct stat result;
-    char *path = NULL;
-    if (asprintf(&path, "%s/results.h5", fit->config.output) < 0)
-        return status_of_allocation(NULL, 1, "a path");
-    bool same = stat(fit->config.previous, &previous) == 0 && stat(path, &result) == 0 &&
-                previous.st_dev == result.st_dev && previous.st_ino == result.st_ino;
-    free(path);
-    if (same)
-        return status_new(
-            EXIT_BAD_CONFIG,
-            "output.directory: %s holds previous.results, which would be overwritten (expected: "
-            "another directory)",
-            fit->config.output);
-    return STATUS_OK;
-}
-
 status_t fit_read_previous(struct fit *fit)
 {
     struct comm *comm = fit->comm;
     if (!fit->config.previous)
         return STATUS_OK;
-    status_t status = comm_agree(comm, comm->rank == 0 ? refuse_same_file(fit) : STATUS_OK);
-    if (!status)
-        status =
-            comm_agree(comm, memory_new(&fit->previous, 1, sizeof *fit->previous, "last year's results"));
+    status_t status =
+        comm_agree(comm, memory_new(&fit->previous, 1, sizeof *fit->previous, "last year's results"));
     if (!status)
         status = saved_model_read(comm, fit->config.previous, &fit->previous->model);
     return status;

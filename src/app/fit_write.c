@@ -2,12 +2,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "app/attributes.h"
 #include "app/fit.h"
-#include "app/version.h"
 #include "assess/distance_quantile.h"
 #include "cluster/score.h"
 #include "core/memory.h"
@@ -18,30 +15,16 @@
  * later. */
 enum { FAR_IN = 1000 };
 
-enum { FORMAT_VERSION = 1 };
+enum { CHECKSUM_SIZE = 17 };
 
-static void describe_input(const struct fit *fit, struct attribute_list *list, char modified[TIME_SIZE],
-                           char checksum[TIME_SIZE])
+/* `checksum` must stay as long as the list. */
+static void describe_fit(const struct fit *fit, const char *checksum, struct attribute_list *list)
 {
-    struct stat input;
-    bool known = stat(fit->config.input_path, &input) == 0;
-    attributes_format_time(known ? input.st_mtime : 0, modified);
-    snprintf(checksum, TIME_SIZE, "%016" PRIx64, fit->survey.checksum);
-    attributes_add_text(list, "input_path", fit->config.input_path);
-    attributes_add_whole(list, "input_size", known ? (int64_t)input.st_size : -1);
-    attributes_add_text(list, "input_modified", known ? modified : "unknown");
+    attributes_add_job(list, fit->comm, fit->hosts, fit->started);
+    attributes_add_input(list, fit->config.input_path);
     attributes_add_text(list, "input_checksum", checksum);
-}
-
-static void describe_job(const struct fit *fit, struct attribute_list *list)
-{
-    attributes_add_whole(list, "format_version", FORMAT_VERSION);
-    attributes_add_text(list, "lohko_version", version_text());
-    attributes_add_text(list, "lohko_commit", version_commit());
     attributes_add_whole(list, "seed", fit->config.seed);
     attributes_add_text(list, "config", fit->echo);
-    attributes_add_text(list, "hosts", fit->hosts);
-    attributes_add_whole(list, "ranks", fit->comm->size);
     attributes_add_whole(list, "customers", fit->source.rows);
     attributes_add_whole(list, "customers_used", fit->survey.customers);
     attributes_add_text(list, "method", fit->config.method == METHOD_KMEANS ? "kmeans" : "hierarchy");
@@ -80,22 +63,9 @@ static status_t write_content(struct fit *fit, double far, struct results_file *
                                       .far = far,
                                       .leaves = list_leaves(fit)};
     struct attribute_list list = {.count = 0};
-    char started[TIME_SIZE];
-    char ended[TIME_SIZE];
-    char modified[TIME_SIZE];
-    char checksum[TIME_SIZE];
-    char mpi[128];
-    char hdf5[32];
-    describe_job(fit, &list);
-    describe_input(fit, &list, modified, checksum);
-    comm_library(mpi, sizeof mpi);
-    results_library(hdf5, sizeof hdf5);
-    attributes_add_text(&list, "mpi_version", mpi);
-    attributes_add_text(&list, "hdf5_version", hdf5);
-    attributes_format_time(fit->started, started);
-    attributes_format_time(time(NULL), ended);
-    attributes_add_text(&list, "started", started);
-    attributes_add_text(&list, "ended", ended);
+    char checksum[CHECKSUM_SIZE];
+    snprintf(checksum, sizeof checksum, "%016" PRIx64, fit->survey.checksum);
+    describe_fit(fit, checksum, &list);
     return results_write_content(results, &content, list.item, list.count);
 }
 

@@ -1,14 +1,10 @@
 /* lohko generate: synthetic customers, with the truth. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "app/command_line.h"
 #include "app/commands.h"
-#include "app/options.h"
 #include "app/version.h"
-#include "core/memory.h"
 #include "data/h5.h"
 #include "data/synthetic.h"
 
@@ -77,40 +73,21 @@ static const struct option generate_options[] = {
      .help = "the type of the customer ids"},
 };
 
-enum { GENERATE_OPTIONS = sizeof generate_options / sizeof generate_options[0] };
-
-static status_t print_help(void)
-{
-    fputs(
+static const struct command_line command_line = {
+    .usage =
         "usage: lohko generate --customers N --features D --segments K --output FILE.h5 [options] [-q]\n\n"
         "Writes synthetic customers: correlated features with names that a marketer knows (/features), ids\n"
         "(/customer_id), and the segment that every customer was drawn from (/truth/segment, "
-        "/truth/size).\n\n"
-        "options and their defaults\n",
-        stdout);
-    options_print_help(generate_options, GENERATE_OPTIONS, stdout);
-    fputs("  -q             say nothing while it runs\n", stdout);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return status_new(EXIT_IO_ERROR, "the help cannot be written: %s", strerror(errno));
-    return STATUS_OK;
-}
+        "/truth/size).\n",
+    .option = generate_options,
+    .options = sizeof generate_options / sizeof generate_options[0],
+    .quiet = "say nothing while it runs",
+};
 
-/* -q, which takes no value, and then everything else by the table. */
 static status_t parse(int count, char *const *arguments, struct generate *generate, enum log_level *level)
 {
-    char **rest = NULL;
-    int rest_count = 0;
-    status_t status = memory_new(&rest, count, sizeof *rest, "the command line");
-    for (int i = 0; !status && i < count; i++) {
-        if (strcmp(arguments[i], "-q") == 0)
-            *level = LOG_QUIET;
-        else
-            rest[rest_count++] = arguments[i];
-    }
-    if (!status)
-        status = options_parse_command_line(generate_options, GENERATE_OPTIONS, rest_count, rest, generate);
-    free(rest);
     const struct synthetic_settings *synthetic = &generate->synthetic;
+    status_t status = command_line_parse(&command_line, count, arguments, generate, level);
     if (!status && synthetic->customers < synthetic->segments)
         status = status_new(EXIT_BAD_USAGE,
                             "--customers: %" PRId64 " is less than --segments %" PRId64
@@ -141,12 +118,12 @@ static status_t generate_file(struct comm *comm, const struct generate *generate
 status_t command_generate(struct comm *comm, int argument_count, char *const *arguments)
 {
     if (options_want_help(argument_count, arguments))
-        return comm_agree(comm, comm->rank == 0 ? print_help() : STATUS_OK);
+        return comm_agree(comm, comm->rank == 0 ? command_line_help(&command_line) : STATUS_OK);
     struct generate generate = {0};
     enum log_level level = LOG_NORMAL;
     status_t status = comm_agree(comm, parse(argument_count, arguments, &generate, &level));
     if (!status)
         status = generate_file(comm, &generate, level);
-    options_free(generate_options, GENERATE_OPTIONS, &generate);
+    options_free(command_line.option, command_line.options, &generate);
     return status;
 }

@@ -151,7 +151,7 @@ static void measure(struct drift *drift)
     for (int64_t f = 0; f < model->features; f++) {
         int64_t before[DRIFT_BINS];
         drift->psi[f] = (double)NAN;
-        if (!model->decile || !any)
+        if (!model->decile || !any || isnan(model->decile[f * DECILES]))
             continue;
         drift_bins_before(model, f, before);
         drift->psi[f] = drift_psi(before, drift->bin + f * DRIFT_BINS, DRIFT_BINS);

@@ -27,7 +27,7 @@ struct drift {
     int64_t *segment;  /* k: customers in each */
     int64_t *bin;      /* features x DRIFT_BINS: customers */
     /* after drift_finish: */
-    double *psi;        /* features; NaN where the model does not know how its customers were spread */
+    double *psi; /* features; NaN where the model does not know how its customers' values were spread */
     double segment_psi; /* of the shares of segments */
     double far_share;   /* NaN likewise */
 };

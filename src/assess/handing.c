@@ -1,5 +1,6 @@
 #include "assess/handing.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "core/memory.h"
@@ -38,6 +39,16 @@ status_t handing_match(const struct contingency *table, int32_t *match)
     return status;
 }
 
+static status_t take_number(int64_t *next, int64_t *number)
+{
+    if (*next > INT32_MAX)
+        return status_new(EXIT_BAD_DATA,
+                          "segment numbers are used up: a new segment would get %" PRId64 ", above %d", *next,
+                          INT32_MAX);
+    *number = (*next)++;
+    return STATUS_OK;
+}
+
 status_t handing_down(struct handing *handing)
 {
     const struct contingency *table = handing->table;
@@ -56,7 +67,7 @@ status_t handing_down(struct handing *handing)
     }
     for (int64_t j = 0; !status && j < table->columns; j++) {
         if (place[j].number < 0)
-            place[j].number = handing->next_number++;
+            status = take_number(&handing->next_number, &place[j].number);
     }
     if (!status && table->columns > 1)
         qsort(place, (size_t)table->columns, sizeof *place, by_number);

@@ -24,7 +24,8 @@ struct handing {
     int64_t *number;                 /* columns: of the h-th */
 };
 
-/* Matched segments keep their numbers, others get new ones in the order that they have. */
+/* Matched segments keep their numbers, others get new ones in the order that they have. EXIT_BAD_DATA where a
+ * new one would be above INT32_MAX. */
 status_t handing_down(struct handing *handing) __attribute__((warn_unused_result));
 
 #endif

@@ -138,32 +138,40 @@ static double distance(const struct migration_places *places, int64_t before, in
  * distance so small that they do not show, and so large that 2^16 of them can be added. */
 static const double PARTS = 0x1p40;
 
+/* NULL where a pair is so far apart that its distance is no number. */
+static status_t measure_nearness(const struct migration_places *places, struct contingency *nearness)
+{
+    int64_t pairs = nearness->rows * nearness->columns;
+    double *square = NULL;
+    double farthest = 0.0;
+    status_t status = memory_new(&square, pairs, sizeof *square, "a matching");
+    for (int64_t pair = 0; !status && pair < pairs; pair++) {
+        square[pair] = distance(places, pair / nearness->columns, pair % nearness->columns);
+        farthest = fmax(farthest, square[pair]);
+    }
+    if (!status && isfinite(farthest))
+        status = memory_new(&nearness->count, pairs, sizeof *nearness->count, "a matching");
+    for (int64_t pair = 0; nearness->count && pair < pairs && farthest > 0; pair++)
+        nearness->count[pair] = (int64_t)rint((farthest - square[pair]) / farthest * PARTS);
+    free(square);
+    return status;
+}
+
 static status_t match_places(struct migration *migration)
 {
     const struct migration_places *places = &migration->places;
     struct contingency nearness = {.rows = migration->before.k, .columns = migration->after.k};
-    int64_t pairs = nearness.rows * nearness.columns;
-    double *square = NULL;
-    double farthest = 0.0;
+    bool any = nearness.rows > 0 && nearness.columns > 0;
     if (!places->before_prepared || !places->after_prepared)
         return STATUS_OK;
-    status_t status =
-        memory_new(&migration->match_place, nearness.rows, sizeof *migration->match_place, "a matching");
-    if (!status)
-        status = memory_new(&nearness.count, pairs, sizeof *nearness.count, "a matching");
-    if (!status)
-        status = memory_new(&square, pairs, sizeof *square, "a matching");
-    for (int64_t pair = 0; !status && pair < pairs; pair++) {
-        square[pair] = distance(places, pair / nearness.columns, pair % nearness.columns);
-        farthest = fmax(farthest, square[pair]);
-    }
-    for (int64_t pair = 0; !status && pair < pairs && farthest > 0; pair++)
-        nearness.count[pair] = (int64_t)rint((farthest - square[pair]) / farthest * PARTS);
-    if (!status && pairs == 0)
+    status_t status = any ? measure_nearness(places, &nearness) : STATUS_OK;
+    if (!status && (!any || nearness.count))
+        status =
+            memory_new(&migration->match_place, nearness.rows, sizeof *migration->match_place, "a matching");
+    if (!status && !any)
         match_nobody(&nearness, migration->match_place);
-    else if (!status)
+    else if (!status && nearness.count)
         status = agreement_match(&nearness, migration->match_place);
-    free(square);
     free(nearness.count);
     return status;
 }

@@ -70,7 +70,8 @@ struct migration {
     double adjusted_rand;     /* over shared customers; NaN where there are none */
     double *share;            /* of the row's customers: as count; NaN in a row without any */
     int32_t *match;           /* k before: the segment after with which it is one, by customers; -1 none */
-    int32_t *match_place;     /* the same by distance of centroids; NULL where places are not known */
+    int32_t *match_place;     /* the same by distance of centroids; NULL where places are not known, or so far
+                                 apart that their distance is no number */
     double *retention;        /* k before: of all its customers, those in the matched segment */
     double *retention_shared; /* k before: of its customers who are shared */
     double *jaccard;          /* k before: with the most alike segment after, over shared customers */
@@ -96,7 +97,8 @@ struct migration {
 
 /* Counts customers over the ranks' rows: `found` and `after` label each of `rows` rows (-1: new; takes no
  * part), `old_model` too (-1: not scored) unless NULL on all ranks (no steps); lapsed: k before, alike on all
- * ranks. The sides are set. EXIT_NO_MEMORY where the table has no room. Collective; alike on all ranks. */
+ * ranks. The sides and the places are set. EXIT_NO_MEMORY where the tables that are made here and in
+ * migration_measure have no room. Collective; alike on all ranks. */
 status_t migration_count(struct comm *comm, const int32_t *found, const int32_t *old_model,
                          const int32_t *after, int64_t rows, const int64_t *lapsed,
                          struct migration *migration) __attribute__((warn_unused_result));

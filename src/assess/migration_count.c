@@ -1,6 +1,7 @@
 /* Counting who went where: every rank tallies the ways of its own customers, each way is added up on the rank
  * that its key names, and the sums are handed to all. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "assess/migration.h"
@@ -181,17 +182,32 @@ static status_t fill_in(struct migration *migration, const struct way *way, int6
     return STATUS_OK;
 }
 
-/* The table is dense: of many segments twice over it may be larger than the machine. */
+/* Of the tables that migration_measure has at once at most. All have a cell for every pair of segments. */
+static double bytes_of_tables(const struct migration *migration)
+{
+    double rows = (double)migration->before.k + 1;
+    double table = rows * ((double)migration->after.k + 1) * sizeof(int64_t);
+    bool places = migration->places.before_prepared && migration->places.after_prepared;
+    /* first nearness and its distances, or one of them turned */
+    double matching = places ? 2 * table : table;
+    /* then what the model did and what customers did, and the parts of those that split */
+    double changes = migration->has_steps ? table + rows * rows * sizeof(int64_t) : 0.0;
+    double parts = table / sizeof(int64_t) * sizeof(bool);
+    /* beside counts, shares and the counts of shared customers */
+    return 3 * table + fmax(matching, changes + parts);
+}
+
+/* The tables are dense: of many segments twice over they may be larger than the machine. */
 static status_t check_memory(struct comm *comm, const struct migration *migration)
 {
     int ranks = 1;
     status_t status = comm_ranks_on_node(comm, &ranks);
-    double bytes = (double)(migration->before.k + 1) * (double)(migration->after.k + 1) * sizeof(int64_t);
+    double bytes = bytes_of_tables(migration);
     int64_t available = memory_available();
     if (!status && available >= 0 && bytes * ranks > (double)available)
         status = status_new(EXIT_NO_MEMORY,
-                            "not enough memory: the table of customers between %" PRId64 " and %" PRId64
-                            " segments takes %.1f GiB on each of %d ranks of a node",
+                            "not enough memory: the tables of customers between %" PRId64 " and %" PRId64
+                            " segments take %.1f GiB on each of %d ranks of a node",
                             migration->before.k, migration->after.k, bytes / 0x1p30, ranks);
     return comm_agree(comm, status);
 }
@@ -204,14 +220,14 @@ status_t migration_count(struct comm *comm, const int32_t *found, const int32_t 
     struct way *way = NULL;
     int64_t ways = 0;
     int64_t has_steps = old_model != NULL; /* a rank without rows has no array */
-    status_t status = check_memory(comm, migration);
+    status_t status = comm_max_i64(comm, &has_steps, 1);
+    migration->has_steps = has_steps != 0;
     if (!status)
-        status = comm_max_i64(comm, &has_steps, 1);
+        status = check_memory(comm, migration);
     if (!status)
         status = comm_agree(comm, tally_rows(migration, found, old_model, after, rows, &tally));
     if (!status)
         status = gather(comm, &tally, &way, &ways);
-    migration->has_steps = has_steps != 0;
     if (!status)
         status = comm_agree(comm, fill_in(migration, way, ways, lapsed));
     free(tally.slot);

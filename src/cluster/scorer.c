@@ -9,9 +9,6 @@
 #include "core/memory.h"
 #include "data/survey.h"
 
-/* As in a fit: beyond this a squared distance could leave float's range. */
-static const double LARGEST_PREPARED = 0x1p50;
-
 struct scorer {
     const struct saved_model *model;
     const char *path; /* of the customers, for messages */
@@ -69,7 +66,10 @@ static status_t open_own(struct scorer *scorer)
 status_t scorer_open(struct comm *comm, struct log *log, const struct saved_model *model, const char *path,
                      struct scorer **opened)
 {
-    status_t status = memory_new(opened, 1, sizeof **opened, "a model");
+    *opened = NULL;
+    status_t status = saved_model_check_scoring(model);
+    if (!status)
+        status = memory_new(opened, 1, sizeof **opened, "a model");
     if (!status) {
         struct tile_centroids centroids = {
             .k = model->k, .features = model->features, .centroid = model->centroid};
@@ -170,7 +170,7 @@ LANES_VERSIONS static bool any_too_far(const float *tiles, int64_t count)
 {
     int32_t far = 0;
     for (int64_t i = 0; i < count; i++)
-        far |= !(fabsf(tiles[i]) < (float)LARGEST_PREPARED);
+        far |= !(fabsf(tiles[i]) < (float)PREPARE_LARGEST);
     return far != 0;
 }
 
@@ -184,7 +184,7 @@ static status_t check_distances(const struct scorer *scorer, const struct raw_bl
         const float *tile = scorer->tiles + i / TILE_ROWS * model->features * TILE_ROWS + i % TILE_ROWS;
         for (int64_t f = 0; f < model->features; f++) {
             double prepared = (double)tile[f * TILE_ROWS];
-            if (!(fabs(prepared) < LARGEST_PREPARED))
+            if (!(fabs(prepared) < PREPARE_LARGEST))
                 return status_new(EXIT_BAD_DATA,
                                   "%s: %s is %g in row %" PRId64
                                   ", which is %g in prepared units, too far to measure distances",

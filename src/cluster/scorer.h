@@ -20,7 +20,9 @@
 
 struct scorer;
 
-/* The model, and the path of the customers' file for messages, must stay until scorer_close. Collective. */
+/* The model, and the path of the customers' file for messages, must stay until scorer_close. EXIT_BAD_DATA
+ * for a model that saved_model_check_scoring refuses. *opened is for scorer_close, whatever is returned.
+ * Collective. */
 status_t scorer_open(struct comm *comm, struct log *log, const struct saved_model *model, const char *path,
                      struct scorer **opened) __attribute__((warn_unused_result));
 void scorer_close(struct scorer *scorer);

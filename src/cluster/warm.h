@@ -33,8 +33,9 @@ struct warm {
 };
 
 /* k segments by full passes over all customers from the earlier centroids: the largest k of them, or all and
- * others where customers are far from theirs. `polish` and `tolerance` as in kmeans.h; batch, seed: for
- * candidates. Collective. */
+ * others where customers are far from theirs. `polish` and `tolerance` as in kmeans.h: without polish nothing
+ * is learned, and one pass only measures the centroids as they are; where one has no customers, all move once
+ * and that one is filled again (lloyd.h). batch, seed: for candidates. Collective. */
 status_t warm_learn(const struct customers *customers, const struct preparation *preparation,
                     const struct warm_start *start, int64_t k, bool polish, double tolerance, int64_t batch,
                     uint64_t seed, struct warm *warm) __attribute__((warn_unused_result));

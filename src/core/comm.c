@@ -231,6 +231,7 @@ static status_t exchange_at_once(struct comm *comm, const void *items, const int
     status = check(MPI_Type_contiguous((int)size, MPI_BYTE, &type), "MPI_Type_contiguous");
     if (!status)
         status = check(MPI_Type_commit(&type), "MPI_Type_commit");
+    status = comm_agree(comm, status);
     if (!status)
         status = check(MPI_Alltoallv(items, out, out_place, type, received, in, in_place, type, comm->handle),
                        "MPI_Alltoallv");

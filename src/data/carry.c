@@ -21,11 +21,6 @@ static double undo_transform(int transform, double value)
     }
 }
 
-double carry_to_input(const struct prepared_feature *feature, double prepared)
-{
-    return undo_transform(feature->transform, prepared / feature->factor + feature->shift);
-}
-
 static int64_t find(const struct carry_units *units, const char *name)
 {
     for (int64_t f = 0; f < units->preparation->count; f++) {

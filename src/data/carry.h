@@ -1,5 +1,5 @@
-/* Places carried from the prepared units of one preparation to those of another, and to input units: last
- * year's centroids into this year's units, or the other way round. Local. */
+/* Places carried from the prepared units of one preparation to those of another: last year's centroids into
+ * this year's units, or the other way round. Local. */
 #ifndef LOHKO_DATA_CARRY_H
 #define LOHKO_DATA_CARRY_H
 
@@ -12,9 +12,6 @@ struct carry_units {
     const struct preparation *preparation;
     char *const *name;
 };
-
-/* What the prepared value is in input units. */
-double carry_to_input(const struct prepared_feature *feature, double prepared);
 
 /* `count` places from `place` (count x from's features) to `carried` (count x to's features). A feature that
  * `from` does not have, or where the value is outside the domain of the transform, becomes `otherwise` (of

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A call for each id costs more than its hash. */
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "core/memory.h"

@@ -99,6 +99,18 @@ static status_t read_texts(struct comm *comm, struct label_reading *reading, con
 
 /* ---- a results file's own numbers ---- */
 
+static status_t add_own_number(struct label_reading *reading, int64_t number)
+{
+    char bytes[LABEL_NUMBER_BYTES];
+    int64_t at = 0;
+    if (number < 0 || number > INT32_MAX)
+        return status_new(EXIT_BAD_DATA,
+                          "%s: /segments/number holds %" PRId64 "; expected a number from 0 to %d",
+                          reading->labelled->source.path, number, INT32_MAX);
+    label_of_number(number, bytes);
+    return label_set_add(&reading->set, bytes, sizeof bytes, &at);
+}
+
 /* Of all segments, also those that nobody is in; an older file does not have them, then the labels tell. */
 static status_t add_own_numbers(struct label_reading *reading)
 {
@@ -119,12 +131,8 @@ static status_t add_own_numbers(struct label_reading *reading)
         status = h5_failure(EXIT_NO_INPUT, "%s cannot be opened", place);
     if (!status)
         status = h5_read_rows(dataset, H5T_NATIVE_INT64, 0, count, number);
-    for (int64_t h = 0; !status && h < count; h++) {
-        char bytes[LABEL_NUMBER_BYTES];
-        int64_t at = 0;
-        label_of_number(number[h], bytes);
-        status = label_set_add(&reading->set, bytes, sizeof bytes, &at);
-    }
+    for (int64_t h = 0; !status && h < count; h++)
+        status = add_own_number(reading, number[h]);
     h5_close(dataset);
     free(number);
     return status;
@@ -132,26 +140,43 @@ static status_t add_own_numbers(struct label_reading *reading)
 
 /* ---- all ---- */
 
+/* As they can be shown. Those that could not be told apart then are refused: a reader would take them for
+ * one.
+ */
+static status_t clean_names(struct labelled *labelled, const struct label_set *set)
+{
+    struct label_set shown = {.path = labelled->source.path};
+    status_t status = memory_new(&labelled->name, set->count, sizeof *labelled->name, "labels");
+    for (int64_t p = 0; !status && p < set->count; p++) {
+        int64_t length = 0;
+        int64_t place = 0;
+        const char *label = label_set_get(set, p, &length);
+        char *copy = strndup(label, (size_t)length);
+        status = copy ? texts_clean(copy, &labelled->name[p]) : status_of_allocation(NULL, 1, "labels");
+        if (!status)
+            status = label_set_add(&shown, labelled->name[p], (int64_t)strlen(labelled->name[p]), &place);
+        if (!status && place != p)
+            status = status_new(EXIT_BAD_DATA,
+                                "%s: two labels differ only in control characters or in how they are encoded "
+                                "(expected: UTF-8): %s",
+                                labelled->source.path, labelled->name[p]);
+        free(copy);
+    }
+    label_set_free(&shown);
+    return status;
+}
+
 static status_t name_labels(struct labelled *labelled, const struct label_set *set, bool text)
 {
     labelled->k = set->count;
     status_t status = memory_new(&labelled->number, set->count, sizeof *labelled->number, "labels");
     if (!status)
         status = memory_new(&labelled->size, set->count, sizeof *labelled->size, "labels");
-    if (!status && text)
-        status = memory_new(&labelled->name, set->count, sizeof *labelled->name, "labels");
     for (int64_t p = 0; !status && p < set->count; p++) {
         int64_t length = 0;
-        const char *label = label_set_get(set, p, &length);
-        labelled->number[p] = text ? p : number_of_label(label);
-        char *copy = text ? strndup(label, (size_t)length) : NULL;
-        if (text && copy)
-            status = texts_clean(copy, &labelled->name[p]);
-        else if (text)
-            status = status_of_allocation(NULL, 1, "labels");
-        free(copy);
+        labelled->number[p] = text ? p : number_of_label(label_set_get(set, p, &length));
     }
-    return status;
+    return status || !text ? status : clean_names(labelled, set);
 }
 
 static status_t count_customers(struct comm *comm, struct labelled *labelled)
@@ -243,6 +268,9 @@ status_t labelled_renumber(struct labelled *labelled, int64_t k, const int64_t *
     int64_t *index = NULL;
     int64_t *size = NULL;
     int64_t *copy = NULL;
+    if (labelled->name)
+        return status_new(EXIT_BAD_DATA, "%s: its labels are text and no numbers of segments",
+                          labelled->source.path);
     status_t status = memory_new(&index, labelled->k, sizeof *index, "segment numbers");
     if (!status)
         status = memory_new(&size, k, sizeof *size, "segment numbers");

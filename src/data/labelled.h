@@ -26,14 +26,14 @@ struct labelled {
 };
 
 /* Labels are whole numbers or text, at most LABEL_SET_MOST different ones; of a results file also those
- * segments that nobody is in. EXIT_BAD_DATA for other labels, or none. *labelled is for labelled_close,
- * whatever is returned. */
+ * segments that nobody is in, numbered up to INT32_MAX. EXIT_BAD_DATA for other labels, for texts that
+ * texts_clean makes alike, or for none. *labelled is for labelled_close, whatever is returned. */
 status_t labelled_open(struct comm *comm, struct log *log, const char *path,
                        const struct label_places *places, struct labelled *labelled)
     __attribute__((warn_unused_result));
 
 /* Takes other numbers for the labels, of segments that all labels are among: k of them, rising, which are
- * copied. EXIT_BAD_DATA where a label is none of them. Local, alike on all ranks. */
+ * copied. EXIT_BAD_DATA where a label is none of them, or labels are text. Local, alike on all ranks. */
 status_t labelled_renumber(struct labelled *labelled, int64_t k, const int64_t *number)
     __attribute__((warn_unused_result));
 void labelled_close(struct labelled *labelled);

@@ -11,8 +11,6 @@
 
 /* 53 bits of a double, less those for replicate weights (up to 16). */
 enum { EXACT_BITS = 53, WEIGHT_BITS = 4 };
-/* Beyond this a squared distance could leave float's range. */
-static const double LARGEST_PREPARED = 0x1p50;
 /* Below this a squared distance could be lost at the other end of float's range. */
 static const double SMALLEST_SPREAD = 0x1p-50;
 /* The grid must be this much finer than a feature's spread, and so must be float's resolution at its mean. */
@@ -248,7 +246,7 @@ static status_t choose_quantum(struct learning *learning, int64_t c, double spre
     (void)frexp(bound * 1.001, &exponent); /* bound < 2^exponent, with room for the rounding itself */
     feature->quantum = ldexp(1.0, exponent + WEIGHT_BITS + 1 - EXACT_BITS);
     feature->variance = deviation * deviation;
-    if (!(farthest < LARGEST_PREPARED))
+    if (!(farthest < PREPARE_LARGEST))
         return status_new(EXIT_BAD_DATA,
                           "%s: %s reaches %g in prepared units, too far to measure distances; %s",
                           learning->table->source->path, name, farthest, learning->advice);

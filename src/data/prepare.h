@@ -23,6 +23,9 @@ struct prepare_settings {
     double *weight; /* per feature of the table, > 0 */
 };
 
+/* Beyond this prepared value a squared distance could leave float's range. */
+#define PREPARE_LARGEST 0x1p50
+
 /* One prepared feature. prepared = round_to(quantum, (min(max(transform(x), low), high) - shift) * factor),
  * kept as float: a large value is rounded to float's own coarser grid, whose steps are multiples of the
  * quantum. */

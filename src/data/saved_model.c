@@ -43,18 +43,14 @@ void saved_model_free(struct saved_model *model)
     *model = (struct saved_model){0};
 }
 
-int64_t saved_model_find(const struct saved_model *model, int64_t number)
+status_t saved_model_check_scoring(const struct saved_model *model)
 {
-    int64_t low = 0;
-    int64_t high = model->k;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (model->number[middle] < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < model->k && model->number[low] == number ? low : -1;
+    if (!model->is_cut || model->leaves > 0)
+        return STATUS_OK;
+    return status_new(EXIT_BAD_DATA,
+                      "%s: its segments are a cut of a tree, and the file does not hold the leaves that "
+                      "say where a customer belongs; make the fit again with this version of lohko",
+                      model->path);
 }
 
 /* ---- columns of another file ---- */

@@ -23,8 +23,8 @@ struct saved_model {
     struct preparation preparation; /* feature[f].column == f: of a table opened by saved_model_columns */
     enum missing missing; /* what the fit did with missing values; fill is NaN under drop and error */
     double *centroid;     /* k x features, prepared units */
-    int64_t *number;      /* k: of each segment, rising; 0 .. k - 1 unless numbers were handed down */
-    int64_t next_number;  /* the lowest that no segment ever had */
+    int64_t *number;      /* k: of each segment, rising, up to INT32_MAX; 0 .. k - 1 unless handed down */
+    int64_t next_number;  /* the lowest that no segment ever had; up to INT32_MAX + 1 */
     int64_t *size;        /* k: customers */
     double *mean;         /* k x features: of the members, input units */
     double *median;       /* k x features */
@@ -32,12 +32,14 @@ struct saved_model {
     int64_t customers;    /* that took part */
     double inertia;       /* of its customers; NaN where the file does not say */
     /* How the customers were spread; NULL in files of lohko 0.4 and before, like `far` then NaN: */
-    double *decile;       /* features x DECILES, input units */
+    double *decile;       /* features x DECILES, input units; NaN, all of a feature, where nobody who was
+                             sampled had a value */
     int64_t *decile_upto; /* features x DECILES: customers with at most that value */
     int64_t *unknown;     /* features: customers without a value */
     double far;           /* 99.9 % of the customers were no farther from their centroid; prepared units */
     /* Where the segments are a cut of a tree: the places whose nearest a customer goes with. */
-    int64_t leaves;        /* 0: the nearest centroid decides */
+    bool is_cut;
+    int64_t leaves;        /* 0: the nearest centroid decides; of a cut: the file (of lohko 0.4) has none */
     double *leaf_centroid; /* leaves x features */
     int32_t *leaf_segment; /* leaves: 0 .. k - 1 */
     /* What it was learned from: */
@@ -55,6 +57,9 @@ status_t saved_model_read(struct comm *comm, const char *path, struct saved_mode
     __attribute__((warn_unused_result));
 void saved_model_free(struct saved_model *model);
 
+/* EXIT_BAD_DATA where the file does not hold what says which segment a customer belongs to. Local. */
+status_t saved_model_check_scoring(const struct saved_model *model) __attribute__((warn_unused_result));
+
 /* The source's column of each of the model's features (column: features of them). EXIT_BAD_DATA naming those
  * that are missing. Columns that the model does not know are told to the log, unless it is NULL. Local, alike
  * on all ranks. */
@@ -63,8 +68,5 @@ status_t saved_model_columns(const struct saved_model *model, const struct sourc
 
 /* What prepare.missing says: median, mean, drop, error. Local. */
 const char *saved_model_missing_name(enum missing missing);
-
-/* The place of segment `number`, or -1. Local. */
-int64_t saved_model_find(const struct saved_model *model, int64_t number);
 
 #endif

@@ -2,8 +2,6 @@
 #ifndef LOHKO_DATA_SAVED_MODEL_PARTS_H
 #define LOHKO_DATA_SAVED_MODEL_PARTS_H
 
-#include <stdbool.h>
-
 #include "core/status.h"
 #include "data/results_read.h"
 #include "data/saved_model.h"
@@ -11,7 +9,6 @@
 struct model_reading {
     struct results_input input;
     struct saved_model *model;
-    bool is_cut; /* the segments are a cut of a tree */
 };
 
 /* Names of features and columns, and how features are prepared; after the counts of customers. */

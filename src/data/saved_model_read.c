@@ -32,8 +32,8 @@ static status_t read_method(struct model_reading *reading)
 {
     char *method = NULL;
     status_t status = results_read_text(&reading->input, "/", "method", true, &method);
-    reading->is_cut = method && strcmp(method, "hierarchy") == 0;
-    if (!status && method && !reading->is_cut && strcmp(method, "kmeans") != 0)
+    reading->model->is_cut = method && strcmp(method, "hierarchy") == 0;
+    if (!status && method && !reading->model->is_cut && strcmp(method, "kmeans") != 0)
         status =
             status_new(EXIT_BAD_DATA, "%s: segments.method %s is not known", reading->input.path, method);
     free(method);

@@ -35,7 +35,7 @@ static status_t read_sizes(struct model_reading *reading)
 static status_t take_numbers(struct model_reading *reading)
 {
     struct saved_model *model = reading->model;
-    struct results_wanted number = {.name = "/segments/number", .rows = model->k, .most = INT64_MAX - 1};
+    struct results_wanted number = {.name = "/segments/number", .rows = model->k, .most = INT32_MAX};
     bool found = false;
     status_t status = results_read_whole(&reading->input, &number, &model->number);
     for (int64_t h = 1; !status && h < model->k; h++) {
@@ -48,6 +48,9 @@ static status_t take_numbers(struct model_reading *reading)
     if (!status && (!found || model->next_number <= model->number[model->k - 1]))
         status = status_new(EXIT_BAD_DATA, "%s: next_number of /segments is not above all numbers",
                             reading->input.path);
+    if (!status && model->next_number - 1 > INT32_MAX)
+        status = status_new(EXIT_BAD_DATA, "%s: next_number of /segments is %" PRId64 ", above 2^31",
+                            reading->input.path, model->next_number);
     return status;
 }
 
@@ -121,7 +124,9 @@ static status_t check_deciles(const struct model_reading *reading)
     for (int64_t i = 0; i < model->features * DECILES; i++) {
         int64_t f = i / DECILES;
         bool goes_on = i % DECILES > 0;
-        if ((goes_on && model->decile[i] < model->decile[i - 1]) ||
+        bool known = !isnan(model->decile[f * DECILES]);
+        if (isnan(model->decile[i]) == known || (!known && model->decile_upto[i] > 0) ||
+            (goes_on && model->decile[i] < model->decile[i - 1]) ||
             (goes_on && model->decile_upto[i] < model->decile_upto[i - 1]) ||
             model->decile_upto[i] > model->customers - model->unknown[f])
             return status_new(EXIT_BAD_DATA,
@@ -138,7 +143,8 @@ static status_t read_deciles(struct model_reading *reading)
                                     .rows = model->features,
                                     .columns = DECILES,
                                     .low = -DBL_MAX,
-                                    .high = DBL_MAX};
+                                    .high = DBL_MAX,
+                                    .may_be_nan = true};
     struct results_wanted upto = {
         .name = "/model/decile_upto", .rows = model->features, .columns = DECILES, .most = model->customers};
     if (!results_has(&reading->input, decile.name))
@@ -183,11 +189,8 @@ static status_t read_leaves(struct model_reading *reading)
     struct results_wanted segment = {.name = "/model/leaf_segment", .most = model->k - 1};
     int64_t *segments = NULL;
     int64_t shape[2] = {0};
-    if (!results_has(&reading->input, centroid.name))
-        return status_new(EXIT_BAD_DATA,
-                          "%s: its segments are a cut of a tree, and the file does not hold the leaves that "
-                          "say where a customer belongs; make the fit again with this version of lohko",
-                          reading->input.path);
+    if (!results_has(&reading->input, centroid.name) && !results_has(&reading->input, segment.name))
+        return STATUS_OK; /* lohko 0.4: saved_model_check_scoring */
     status_t status = results_shape(&reading->input, centroid.name, 2, shape);
     if (!status && (shape[0] < model->k || shape[0] > INT32_MAX))
         status = status_new(EXIT_BAD_DATA, "%s: %s has %" PRId64 " leaves for %" PRId64 " segments",
@@ -213,5 +216,5 @@ status_t saved_model_read_segments(struct model_reading *reading)
     status_t status = read_means(reading);
     if (!status)
         status = read_spread(reading);
-    return status || !reading->is_cut ? status : read_leaves(reading);
+    return status || !reading->model->is_cut ? status : read_leaves(reading);
 }

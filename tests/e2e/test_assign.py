@@ -410,6 +410,20 @@ def test_the_input_is_not_overwritten(tmp_path, plain):
     assert done.returncode == 64 and "input" in done.stderr
 
 
+def test_into_the_directory_of_an_older_fit(tmp_path, plain):
+    """Its segments.csv and migration.csv, which are of other customers, go when the scores come, and not before."""
+    home = tmp_path / "home"
+    shutil.copytree(plain.results.directory, home)
+    (home / "migration.csv").write_text("of a fit that knew the year before\n")
+    (home / "notes.txt").write_text("of nobody\n")
+    was = {path.name: path.read_bytes() for path in home.iterdir()}
+    assert "segments.csv" in was
+    assert run(model_of(plain.results), tmp_path / "nosuch.h5", home, "-q").returncode == 66
+    assert {path.name: path.read_bytes() for path in home.iterdir()} == was
+    assert run(model_of(plain.results), plain.path, home, "-q").returncode == 0
+    assert {path.name for path in home.iterdir()} == {"results.h5", "summary.json", "notes.txt"}
+
+
 def test_the_command_line(tmp_path, plain):
     model = model_of(plain.results)
     for arguments in (

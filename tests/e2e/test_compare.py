@@ -381,6 +381,39 @@ def test_what_is_read_is_not_overwritten(years):
         assert done.returncode == 64 and "would be overwritten" in done.stderr and content == year.path.read_bytes()
 
 
+@pytest.mark.parametrize("ranks", [None, 2])
+def test_the_customers_are_not_overwritten(tmp_path, years, ranks):
+    """Named by --input, by the results after, or by a link; a file that is not read may be replaced."""
+    home, link = tmp_path / "home", tmp_path / "link.h5"
+    home.mkdir()
+    path = home / "results.h5"
+    shutil.copy(years.path, path)
+    link.symlink_to(path)
+    content = path.read_bytes()
+    after = fit_year(tmp_path, path, segments__k=6)
+    for options in ([], ["--input", path], ["--input", link]):
+        done = run_compare(years.first, after, home, *options, ranks=ranks)
+        assert done.returncode == 64 and f"{path} is the input" in done.stderr and "would be overwritten" in done.stderr
+        assert path.read_bytes() == content and list(home.iterdir()) == [path]
+    compare(years.first, after, home, "--input", years.path, ranks=ranks)
+    assert path.read_bytes() != content
+
+
+def test_into_the_directory_of_an_older_fit(tmp_path, years):
+    """What is left there is of this comparison alone: its segments.csv goes."""
+    for way, expected in (("done", {"results.h5", "migration.csv", "summary.json"}), ("refused", None)):
+        home = tmp_path / way
+        shutil.copytree(years.second.directory, home)
+        was = {path.name: path.read_bytes() for path in home.iterdir()}
+        assert "segments.csv" in was
+        if expected:
+            compare(years.first, years.second, home)
+            assert {path.name for path in home.iterdir()} == expected
+        else:
+            done = run_compare(years.first, years.second, home, f"--input={years.first.path}")
+            assert done.returncode == 65 and {path.name: path.read_bytes() for path in home.iterdir()} == was
+
+
 def test_the_command_line(tmp_path, years):
     done = lohko("compare", "--before", years.first.path, "--output", tmp_path / "out")
     assert done.returncode == 64 and "--after" in done.stderr

@@ -228,7 +228,7 @@ def test_a_segment_that_emerges(tmp_path, first):
     for name, index in zip(FEATURES, year.psi):
         word = "shifted" if index >= 0.25 else "watch" if index >= 0.1 else "stable"
         assert year.told["drift"]["features"][name] == {"psi": index, "word": word}
-        assert (f"{index:7.2f}  {name} ({word})\n" in year.stdout) == (index >= 0.1)
+        assert (f"{index:7.3f}  {name} ({word})\n" in year.stdout) == (index >= 0.1)
     assert year.psi.max() >= 0.1
 
 

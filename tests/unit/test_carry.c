@@ -88,7 +88,6 @@ static void transforms_on_either_side(void **state)
             for (int i = 0; i < 10; i++) {
                 double x = 0.2 * pow(1.7, i);
                 double place = prepare_one(&from, x);
-                assert_close(carry_to_input(&from, place), x, 2e-14);
                 double expected = prepare_one(&to, x);
                 double there = carry_one(from, place, to, 1e9);
                 double size = (fabs(survey_transform(b, x)) + 1) * to.factor;
@@ -97,21 +96,6 @@ static void transforms_on_either_side(void **state)
             }
         }
     }
-}
-
-static void input_units_by_hand(void **state)
-{
-    (void)state;
-    struct prepared_feature feature = feature_of(TRANSFORM_LOG1P, 2.0, 0.5);
-    assert_close(carry_to_input(&feature, 0.5), exp(3.0) - 1, 1e-15);
-    feature.transform = TRANSFORM_SQRT;
-    assert_close(carry_to_input(&feature, 0.5), 9.0, 0);
-    feature.transform = TRANSFORM_ASINH;
-    assert_close(carry_to_input(&feature, -2.0), sinh(-2.0), 1e-15);
-    feature.transform = TRANSFORM_LOG;
-    assert_close(carry_to_input(&feature, -1.0), 1.0, 0);
-    feature.transform = TRANSFORM_NONE;
-    assert_close(carry_to_input(&feature, -1.0), 0.0, 0);
 }
 
 /* Where this year's transform has no such value, with a clip or without one. */
@@ -196,7 +180,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_same_constants_change_no_bit),
     cmocka_unit_test(other_scales_are_other_units_of_the_same_place),
     cmocka_unit_test(transforms_on_either_side),
-    cmocka_unit_test(input_units_by_hand),
     cmocka_unit_test(outside_the_domain_it_is_otherwise),
     cmocka_unit_test(a_place_beyond_the_clip_lies_at_its_end),
     cmocka_unit_test(features_are_found_by_name),

@@ -221,12 +221,31 @@ static void what_is_not_known_is_not_measured(void **state)
     drift_close(&drift);
 }
 
+/* 0 would say that nothing has changed. */
+static void a_feature_without_deciles_is_not_measured(void **state)
+{
+    (void)state;
+    struct drift drift;
+    struct saved_model model = model_of(true);
+    for (int j = DECILES; j < 2 * DECILES; j++) {
+        decile[j] = (double)NAN;
+        upto[j] = 0;
+    }
+    assert_ok(drift_open(&drift, &model));
+    take_all(&drift, ROWS, false);
+    assert_ok(drift_finish(&world, &drift));
+    assert_true(isnan(drift.psi[1]));
+    assert_true(drift.psi[0] >= 0 && drift.psi[2] >= 0);
+    drift_close(&drift);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(bins_are_counted),
     cmocka_unit_test(bins_of_the_model),
     cmocka_unit_test(the_index_by_hand),
     cmocka_unit_test(words),
     cmocka_unit_test(what_is_not_known_is_not_measured),
+    cmocka_unit_test(a_feature_without_deciles_is_not_measured),
 };
 
 TESTS_MAIN("drift", tests)

@@ -155,7 +155,7 @@ static void the_same_segments_keep_their_numbers(void **state)
     int64_t turned[] = {1, 2, 50, 40, 3, 0, 1, 30, 1};
     struct contingency table = {3, 3, same};
     static const int64_t plain[] = {0, 1, 2};
-    static const int64_t gaps[] = {2, 5, INT64_C(1) << 40};
+    static const int64_t gaps[] = {2, 5, INT32_MAX};
     expect(&table, plain, 3, plain, plain, 3);
     expect(&table, gaps, 1 + gaps[2], plain, gaps, 1 + gaps[2]);
     table.count = turned; /* the first is now the last */
@@ -235,6 +235,22 @@ static void nobody_shared_is_all_new(void **state)
     expect(&table, before, 3, (const int64_t[]){0, 1, 2, 3}, (const int64_t[]){3, 4, 5, 6}, 7);
 }
 
+static void numbers_are_used_up(void **state)
+{
+    (void)state;
+    int64_t count[] = {50, 0, 0};
+    int64_t order[MOST];
+    int64_t number[MOST];
+    struct contingency table = {1, 3, count};
+    static const int64_t before[] = {INT32_MAX - 2};
+    expect(&table, before, before[0] + 1, (const int64_t[]){0, 1, 2},
+           (const int64_t[]){INT32_MAX - 2, INT32_MAX - 1, INT32_MAX}, INT64_C(1) + INT32_MAX);
+    struct handing handing = {&table, before, INT32_MAX, order, number};
+    assert_failure(handing_down(&handing), EXIT_BAD_DATA, "segment numbers are used up");
+    table = (struct contingency){1, 1, count}; /* no new one is wanted */
+    expect(&table, before, INT64_C(1) + INT32_MAX, (const int64_t[]){0}, before, INT64_C(1) + INT32_MAX);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(small_tables_against_every_matching),
     cmocka_unit_test(the_same_segments_keep_their_numbers),
@@ -244,6 +260,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(leftovers_do_not_inherit),
     cmocka_unit_test(exactly_the_share_is_enough),
     cmocka_unit_test(nobody_shared_is_all_new),
+    cmocka_unit_test(numbers_are_used_up),
 };
 
 TESTS_MAIN("handing", tests)

@@ -242,6 +242,44 @@ static void results_without_customers_are_refused(void **state)
     refuse_file(written(file), &anywhere, "labels.h5: no customer has a segment");
 }
 
+static double large_number(int64_t row, int64_t column)
+{
+    return row == 3 ? 0x1p31 : own_number(row, column);
+}
+
+static double largest_number(int64_t row, int64_t column)
+{
+    return row == 3 ? 0x1p31 - 1 : own_number(row, column);
+}
+
+static double negative_number(int64_t row, int64_t column)
+{
+    return row == 0 ? -1 : own_number(row, column);
+}
+
+static void own_numbers_are_small_and_not_negative(void **state)
+{
+    (void)state;
+    const cell_value outside[] = {large_number, negative_number};
+    const char *const message[] = {"labels.h5: /segments/number holds 2147483648; expected",
+                                   "labels.h5: /segments/number holds -1; expected"};
+    for (int i = 0; i < 3; i++) {
+        hid_t file = begin();
+        ON_FIRST(put_results(file, false, number_at); put_numbers(file, "/segments/number", H5T_STD_I64LE, 4,
+                                                                  i < 2 ? outside[i] : largest_number));
+        const char *path = written(file);
+        if (i < 2) {
+            refuse_file(path, &anywhere, message[i]);
+            continue;
+        }
+        struct labelled labelled;
+        assert_ok(labelled_open(&world, &quiet, path, &anywhere, &labelled));
+        assert_int_equal(labelled.k, 5); /* and segment 9 of the rows */
+        assert_int_equal(labelled.number[4], INT32_MAX);
+        labelled_close(&labelled);
+    }
+}
+
 /* ---- where labels are ---- */
 
 static void usual_names_at_the_root(void **state)
@@ -371,6 +409,47 @@ static void labels_of_text(void **state)
     }
 }
 
+/* A model has numbers, and none of them is a label of text, whatever its place is. */
+static void texts_do_not_become_numbers(void **state)
+{
+    (void)state;
+    static const int64_t own[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    struct labelled labelled;
+    hid_t file = begin();
+    ON_FIRST(write_integer_ids(file, "/customer_id", ROWS); put_texts(file, "/segment", true, ROWS, text_at));
+    assert_ok(labelled_open(&world, &quiet, written(file), &anywhere, &labelled));
+    assert_failure(labelled_renumber(&labelled, 8, own), EXIT_BAD_DATA,
+                   "labels.h5: its labels are text and no numbers of segments");
+    check(&labelled, 3, NULL, names, place_at);
+    labelled_close(&labelled);
+}
+
+static const char *tabbed_at(int64_t row)
+{
+    static const char *const turn[] = {"one\ttwo", "gold", "one two"};
+    return turn[row % 3];
+}
+
+static const char *encoded_at(int64_t row)
+{
+    static const char *const turn[] = {"\xc3\xa4", "gold", "\xe4"};
+    return turn[row % 3];
+}
+
+/* As they are shown: control characters are blanks then, and all is UTF-8. */
+static void texts_that_look_alike_are_refused(void **state)
+{
+    (void)state;
+    const text_value values[] = {tabbed_at, encoded_at};
+    const char *const shown[] = {"(expected: UTF-8): one two", "(expected: UTF-8): \xc3\xa4"};
+    for (int i = 0; i < 2; i++) {
+        hid_t file = begin();
+        ON_FIRST(write_integer_ids(file, "/customer_id", ROWS);
+                 put_texts(file, "/segment", true, ROWS, values[i]));
+        refuse_file(written(file), &anywhere, shown[i]);
+    }
+}
+
 static double float_number(int64_t row, int64_t column)
 {
     if (row % 100 != 99)
@@ -475,8 +554,8 @@ static void files_without_ids_or_labels_are_refused(void **state)
              put_numbers(file, "/segment", H5T_STD_I32LE, ROWS, number_at);
              put_texts(file, "/label", true, ROWS, text_at));
     const char *path = written(file);
-    refuse_file(path, &anywhere, "/customer_id has 2499 entries but");
-    refuse_file(path, &(struct label_places){.label = "label"}, "/customer_id has 2499 entries but");
+    refuse_file(path, &anywhere, "/customer_id has 2499 entries; expected");
+    refuse_file(path, &(struct label_places){.label = "label"}, "/customer_id has 2499 entries; expected");
     file = begin();
     ON_FIRST(write_integer_ids(file, "/customer_id", 0);
              put_numbers(file, "/segment", H5T_STD_I8LE, 0, NULL));
@@ -511,12 +590,15 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(older_results_have_the_segments_of_their_rows),
     cmocka_unit_test(labels_become_those_of_the_model),
     cmocka_unit_test(results_without_customers_are_refused),
+    cmocka_unit_test(own_numbers_are_small_and_not_negative),
     cmocka_unit_test(usual_names_at_the_root),
     cmocka_unit_test(labels_by_name_and_by_path),
     cmocka_unit_test(labels_among_columns),
     cmocka_unit_test(labels_among_the_features_of_a_matrix),
     cmocka_unit_test(labels_in_a_pandas_frame),
     cmocka_unit_test(labels_of_text),
+    cmocka_unit_test(texts_do_not_become_numbers),
+    cmocka_unit_test(texts_that_look_alike_are_refused),
     cmocka_unit_test(floats_are_labels_where_they_are_whole),
     cmocka_unit_test(numbers_that_no_double_tells_apart_are_refused),
     cmocka_unit_test(there_can_be_too_many_labels),

@@ -130,6 +130,21 @@ static void unknown_places(void **state)
     migration_free(&migration);
 }
 
+/* Distances that are no numbers are not measured by halves. */
+static void places_too_far_apart(void **state)
+{
+    (void)state;
+    struct migration migration;
+    const double before[] = {0, 0, 1e200, 0};
+    const double after[] = {1, 0, -1e200, 0};
+    open_places(&migration, 2, 2);
+    migration.places =
+        (struct migration_places){.features = FEATURES, .before_prepared = before, .after_prepared = after};
+    assert_ok(migration_measure(&migration));
+    assert_null(migration.match_place);
+    migration_free(&migration);
+}
+
 /* ---- drift ---- */
 
 /* 0 becomes 1, 1 becomes 0, 2 has no successor. */
@@ -193,6 +208,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(nearest_places_are_matched),
     cmocka_unit_test(one_far_away),
     cmocka_unit_test(unknown_places),
+    cmocka_unit_test(places_too_far_apart),
     cmocka_unit_test(segments_drift),
     cmocka_unit_test(segments_have_names),
 };

@@ -87,18 +87,31 @@ static void reads_what_was_written(void **state)
     }
 }
 
+/* Rank 0 changes model.h5. */
+static void in_the_file(void (*change)(hid_t file))
+{
+    all_wait();
+    if (world.rank == 0) {
+        hid_t file = H5Fopen(path_to("model.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+        change(file);
+        assert_true(h5_close(file));
+    }
+    all_wait();
+}
+
+/* What lohko 0.4 did not write either. */
+static void remove_numbers(hid_t file)
+{
+    assert_true(H5Ldelete(file, "/segments/number", H5P_DEFAULT) >= 0);
+    assert_true(H5Adelete_by_name(file, "/segments", "next_number", H5P_DEFAULT) >= 0);
+}
+
 static void an_older_file_says_less(void **state)
 {
     (void)state;
     struct saved_model model;
     write_model(OLD);
-    if (world.rank == 0) { /* what lohko 0.4 did not write either */
-        hid_t file = H5Fopen(path_to("model.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
-        assert_true(H5Ldelete(file, "/segments/number", H5P_DEFAULT) >= 0);
-        assert_true(H5Adelete_by_name(file, "/segments", "next_number", H5P_DEFAULT) >= 0);
-        assert_true(h5_close(file));
-    }
-    all_wait();
+    in_the_file(remove_numbers);
     assert_ok(saved_model_read(&world, path_to("model.h5"), &model));
     check_features(&model);
     check_segments(&model);
@@ -116,18 +129,90 @@ static void an_older_file_says_less(void **state)
     saved_model_free(&model);
 }
 
-static void segments_are_found_by_number(void **state)
+static void remove_leaves(hid_t file)
+{
+    assert_true(H5Ldelete(file, "/model/leaf_centroid", H5P_DEFAULT) >= 0);
+    assert_true(H5Ldelete(file, "/model/leaf_segment", H5P_DEFAULT) >= 0);
+}
+
+/* Of lohko 0.4: it can be compared, but scores nobody. */
+static void a_cut_without_leaves_scores_nobody(void **state)
+{
+    (void)state;
+    struct saved_model model;
+    for (enum kind kind = KMEANS; kind <= CUT; kind++) {
+        write_model(kind);
+        assert_ok(saved_model_read(&world, path_to("model.h5"), &model));
+        assert_ok(saved_model_check_scoring(&model));
+        saved_model_free(&model);
+    }
+    in_the_file(remove_leaves);
+    assert_ok(saved_model_read(&world, path_to("model.h5"), &model));
+    check_segments(&model);
+    check_spread(&model);
+    assert_int_equal(model.leaves, 0);
+    assert_null(model.leaf_centroid);
+    status_t status = saved_model_check_scoring(&model);
+    assert_non_null(status);
+    assert_non_null(strstr(status->message, path_to("model.h5")));
+    assert_failure(status, EXIT_BAD_DATA, "make the fit again");
+    saved_model_free(&model);
+}
+
+static void put_largest_number(hid_t file)
+{
+    const int64_t largest[K] = {0, 4, INT32_MAX};
+    const int64_t next = INT64_C(1) + INT32_MAX;
+    hid_t dataset = H5Dopen2(file, "/segments/number", H5P_DEFAULT);
+    hid_t segments = H5Gopen2(file, "/segments", H5P_DEFAULT);
+    assert_true(H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, largest) >= 0);
+    assert_true(H5Adelete(segments, "next_number") >= 0);
+    assert_ok(h5_write_number(segments, "next_number", H5T_NATIVE_INT64, &next));
+    h5_close(segments);
+    h5_close(dataset);
+}
+
+static void the_largest_number(void **state)
 {
     (void)state;
     struct saved_model model;
     write_model(KMEANS);
+    in_the_file(put_largest_number);
     assert_ok(saved_model_read(&world, path_to("model.h5"), &model));
-    for (int64_t number = -1; number < 12; number++) {
-        int64_t wanted = -1;
-        for (int64_t h = 0; h < K; h++)
-            wanted = numbers[h] == number ? h : wanted;
-        assert_int_equal(saved_model_find(&model, number), wanted);
+    assert_int_equal(model.number[K - 1], INT32_MAX);
+    assert_int_equal(model.next_number, INT64_C(1) + INT32_MAX);
+    saved_model_free(&model);
+}
+
+/* Of visits, the third of the features that were read. */
+static void remove_deciles(hid_t file)
+{
+    double value[KEPT * DECILES];
+    int64_t upto[KEPT * DECILES];
+    hid_t values = H5Dopen2(file, "/model/decile", H5P_DEFAULT);
+    hid_t uptos = H5Dopen2(file, "/model/decile_upto", H5P_DEFAULT);
+    assert_true(H5Dread(values, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0);
+    assert_true(H5Dread(uptos, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, upto) >= 0);
+    for (int q = DECILES; q < KEPT * DECILES; q++) {
+        value[q] = (double)NAN;
+        upto[q] = 0;
     }
+    assert_true(H5Dwrite(values, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0);
+    assert_true(H5Dwrite(uptos, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, upto) >= 0);
+    h5_close(values);
+    h5_close(uptos);
+}
+
+static void a_feature_without_values_among_the_sampled(void **state)
+{
+    (void)state;
+    struct saved_model model;
+    write_model(KMEANS);
+    in_the_file(remove_deciles);
+    assert_ok(saved_model_read(&world, path_to("model.h5"), &model));
+    assert_memory_equal(model.decile, decile, DECILES * sizeof *decile);
+    for (int q = DECILES; q < KEPT * DECILES; q++)
+        assert_true(isnan(model.decile[q]) && model.decile_upto[q] == 0);
     saved_model_free(&model);
 }
 
@@ -223,9 +308,14 @@ static void at_most_five_are_named(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(reads_what_was_written),       cmocka_unit_test(an_older_file_says_less),
-    cmocka_unit_test(segments_are_found_by_number), cmocka_unit_test(other_files_hold_no_model),
-    cmocka_unit_test(columns_are_found_by_name),    cmocka_unit_test(at_most_five_are_named),
+    cmocka_unit_test(reads_what_was_written),
+    cmocka_unit_test(an_older_file_says_less),
+    cmocka_unit_test(a_cut_without_leaves_scores_nobody),
+    cmocka_unit_test(the_largest_number),
+    cmocka_unit_test(a_feature_without_values_among_the_sampled),
+    cmocka_unit_test(other_files_hold_no_model),
+    cmocka_unit_test(columns_are_found_by_name),
+    cmocka_unit_test(at_most_five_are_named),
 };
 
 TESTS_MAIN("saved model", tests)

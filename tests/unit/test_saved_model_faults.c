@@ -22,7 +22,7 @@ static const struct fault faults[] = {
     {"/segments/mean", REMOVED, 0, "there is no /segments/mean"},
     {"/segments/median", REMOVED, 0, "there is no /segments/median"},
     {"/model/decile_upto", REMOVED, 0, "there is no /model/decile_upto"},
-    {"/model/leaf_centroid", REMOVED, 0, "make the fit again"},
+    {"/model/leaf_centroid", REMOVED, 0, "there is no /model/leaf_centroid"},
     {"/model/leaf_segment", REMOVED, 0, "there is no /model/leaf_segment"},
     {"/model/centroid", 0, NAN, "/model/centroid holds nan"},
     {"/model/centroid", 5, INFINITY, "/model/centroid holds inf"},
@@ -38,7 +38,9 @@ static const struct fault faults[] = {
     {"/model/weight", 1, -2.0, "/model/weight holds -2"},
     {"/model/missing", 1, -1.0, "/model/missing holds -1"},
     {"/model/missing", 1, 101.0, "/model/missing holds 101"},
-    {"/model/decile", 4, NAN, "/model/decile holds nan"},
+    {"/model/decile", 0, NAN, "/model/decile and /model/decile_upto of age"},
+    {"/model/decile", 4, NAN, "/model/decile and /model/decile_upto of age"},
+    {"/model/decile", 4, INFINITY, "/model/decile holds inf"},
     {"/model/decile", 4, -5.0, "/model/decile and /model/decile_upto of age"},
     {"/model/decile_upto", 12, 0.0, "/model/decile and /model/decile_upto of visits"},
     {"/model/decile_upto", 8, 98.0, "/model/decile and /model/decile_upto of age"}, /* 3 of 100 have none */
@@ -50,6 +52,7 @@ static const struct fault faults[] = {
     {"/segments/size", 0, 61.0, "/segments/size does not add up"},
     {"/segments/size", 0, 59.0, "/segments/size does not add up"},
     {"/segments/number", 0, -3.0, "/segments/number holds -3"},
+    {"/segments/number", 2, 0x1p31, "/segments/number holds 2147483648"},
     {"/segments/number", 1, 1.0, "/segments/number does not rise"},
     {"/segments/number", 2, 9.0, "next_number of /segments is not above"},
     {"/segments/mean", 1, INFINITY, "/segments/mean holds inf"},
@@ -211,6 +214,13 @@ static void replace_texts(hid_t file, const char *name, const char *const *texts
     h5_close(text);
 }
 
+/* Of age: no values that would have been counted. */
+static void lose_deciles(hid_t file)
+{
+    for (int64_t q = 0; q < DECILES; q++)
+        change_value(file, &(struct fault){.name = "/model/decile", .place = q, .value = (double)NAN});
+}
+
 static void spoil(hid_t file, int way)
 {
     static const char *const twice[KEPT] = {"age", "age"};
@@ -243,6 +253,10 @@ static void spoil(hid_t file, int way)
         put_number(file, "/model", "far", -1);
     else if (way == 14)
         put_number(file, "/segments", "next_number", 7);
+    else if (way == 15)
+        put_number(file, "/segments", "next_number", 0x1p31 + 1);
+    else if (way == 16)
+        lose_deciles(file);
     else
         put_text(file, "/segments", "next_number", NULL);
 }
@@ -265,6 +279,8 @@ static void texts_and_attributes_are_checked(void **state)
                                            "/model/fill of age does not go with",
                                            "the attribute far of /model is -1",
                                            "next_number of /segments is not above",
+                                           "next_number of /segments is 2147483649, above",
+                                           "/model/decile and /model/decile_upto of age",
                                            "next_number of /segments is not above"};
     for (int way = 0; way < (int)(sizeof messages / sizeof *messages); way++) {
         write_model(KMEANS);

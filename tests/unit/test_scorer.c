@@ -291,10 +291,26 @@ static void kernels_that_are_not_there(void **state)
     model_close(&fitted);
 }
 
+/* The nearest centroid would say something else than the fit did. */
+static void a_cut_without_leaves_is_refused(void **state)
+{
+    (void)state;
+    struct fitted fitted = {.column = {0}};
+    struct scoring scoring = {.piece = NULL};
+    char path[] = "old.h5";
+    model_open(&fitted, MISSING_MEDIAN, K, 0);
+    fitted.model.path = path;
+    fitted.model.is_cut = true;
+    assert_failure(score_file(&fitted, "in.h5", &scoring), EXIT_BAD_DATA,
+                   "old.h5: its segments are a cut of a tree");
+    model_close(&fitted);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(its_own_customers_are_scored_alike),
     cmocka_unit_test(values_that_cannot_be_scored),
     cmocka_unit_test(kernels_that_are_not_there),
+    cmocka_unit_test(a_cut_without_leaves_is_refused),
 };
 
 TESTS_MAIN("scorer", tests)
