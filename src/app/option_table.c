@@ -197,9 +197,12 @@ const struct option fit_options[] = {
      .type = OPTION_TEXT_OR,
      FIELD(previous),
      .default_text = "none",
-     .help =
-         "last year's results.h5: its centroids are one of the starts, its segment numbers are kept for the "
-         "segments that take over its customers, and who went where is told"},
+     .help = "last year's results.h5: its centroids are one of the starts, and stay unless something is "
+             "better by "
+             "a part in 1000 (or nobody has changed: for better segments of the same customers, go without "
+             "it); its "
+             "segment numbers are kept for the segments that take over its customers, and who went where is "
+             "told"},
     {.key = "previous.preparation",
      .type = OPTION_CHOICE,
      FIELD(preparation),

@@ -79,7 +79,7 @@ static void words_for_people(void **state)
     expect_in(text, "disappears: none of its customers is left");
     expect_in(text, "8 emerges: 70 customers, 100 % of them new");
     expect_in(text, "\n      0    80     -    10     -      10\n");
-    expect_in(text, "   0.31  orders per year (shifted)");
+    expect_in(text, "  0.310  orders per year (shifted)");
     expect_in(text, "0.25 % are far out");
     expect_not_in(text, "likeness");
     expect_in(text, "\n    new     1     3     4    92\n");
