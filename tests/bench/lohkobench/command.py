@@ -12,7 +12,7 @@ SCRIPT = ROOT / "scripts" / "bench"
 DESCRIPTION = """Compares lohko with scikit-learn, scikit-learn-intelex, faiss, fastcluster, pandas, Arrow, Spark ML
 and Heat on the same data and the same cores, with R where it is there, and with the limits of the machine. Builds
 lohko, installs the peers into private environments below build/bench, measures, and writes docs/benchmarks.md with its
-picture. Some 40 minutes on a quiet machine."""
+picture. Some 45 minutes on a quiet machine."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
