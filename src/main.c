@@ -1,6 +1,7 @@
 /* MPI's beginning and end, the table of commands, the exit code. Nothing else. */
 #include <mpi.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,21 +58,41 @@ static status_t dispatch(struct comm *comm, int count, char *const *arguments)
     return count > 1 ? STATUS_OK : status_new(EXIT_BAD_USAGE, "a command is expected");
 }
 
+/* The signal by which this rank has been asked to stop; ranks vote on it (comm.h). */
+static volatile sig_atomic_t stop;
+
+static void ask_to_stop(int signal)
+{
+    stop = signal;
+}
+
+/* What job schedulers and people send; a second Ctrl-C does not wait for the step to end. A file beyond the
+ * size limit is a failed write like others, not the end of the process. */
+static bool handle_signals(void)
+{
+    struct sigaction asked = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    bool done = sigaction(SIGTERM, &asked, NULL) == 0 && sigaction(SIGUSR1, &asked, NULL) == 0 &&
+                sigaction(SIGXFSZ, &ignored, NULL) == 0;
+    asked.sa_flags |= (int)SA_RESETHAND;
+    return sigaction(SIGINT, &asked, NULL) == 0 && done;
+}
+
 int main(int argc, char **argv)
 {
     if (MPI_Init(&argc, &argv) != MPI_SUCCESS) {
         fputs("lohko: MPI could not be started\n", stderr);
         return EXIT_INTERNAL;
     }
-    /* a file beyond the size limit is a failed write like others, not the end of the process */
-    if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
-        fputs("lohko: SIGXFSZ cannot be ignored\n", stderr);
+    if (!handle_signals())
+        fputs("lohko: signals cannot be handled\n", stderr);
     struct comm comm = {.handle = MPI_COMM_NULL};
     status_t status = comm_open(&comm, MPI_COMM_WORLD);
     if (status) {
         fprintf(stderr, "lohko: %s\n", status->message);
         MPI_Abort(MPI_COMM_WORLD, EXIT_INTERNAL); /* ranks without a communicator cannot vote */
     }
+    comm.stop = &stop;
     status = comm_agree(&comm, h5_start());
     if (!status)
         status = dispatch(&comm, argc, argv);

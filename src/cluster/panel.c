@@ -57,9 +57,12 @@ static void model_close(struct model *model)
 status_t panel_open(struct panel *panel, const struct customers *customers,
                     const struct preparation *preparation, int64_t count, const int64_t *k)
 {
-    *panel = (struct panel){.customers = customers,
-                            .preparation = preparation,
-                            .track_bytes = panel_track_bytes(&customers->partition, customers->features)};
+    *panel =
+        (struct panel){.customers = customers,
+                       .preparation = preparation,
+                       .track_bytes = customers->track_bytes > 0
+                                          ? customers->track_bytes
+                                          : panel_track_bytes(&customers->partition, customers->features)};
     status_t status = memory_new(&panel->model, count, sizeof *panel->model, "models");
     panel->wire_size = HEADER_WORDS;
     for (int64_t m = 0; !status && m < count; m++) {
@@ -307,7 +310,7 @@ status_t panel_pass(struct panel *panel)
     }
     if (!walked)
         walked = panel_pass_members(panel);
-    pack(panel, walked != STATUS_OK);
+    pack(panel, walked != STATUS_OK || comm_is_stopping(comm));
     status_t status = status_first(walked, comm_sum_i64(comm, panel->wire, words_in_use(panel)));
     if (panel->wire[0] > 0)
         status = comm_agree(comm, status);

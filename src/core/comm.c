@@ -27,6 +27,8 @@ status_t comm_open(struct comm *comm, MPI_Comm world)
 {
     comm->bytes_reduced = 0;
     comm->most_items = INT_MAX;
+    comm->stop = NULL;
+    comm->journal = NULL;
     comm->handle = MPI_COMM_NULL;
     status_t status = check(MPI_Comm_dup(world, &comm->handle), "MPI_Comm_dup");
     if (!status)
@@ -44,14 +46,26 @@ void comm_close(struct comm *comm)
         comm->handle = MPI_COMM_NULL;
 }
 
+bool comm_is_stopping(const struct comm *comm)
+{
+    return comm->stop && *comm->stop != 0;
+}
+
+status_t comm_stopped(void)
+{
+    return status_new(EXIT_INTERRUPTED, "stopped by a signal");
+}
+
 status_t comm_agree(struct comm *comm, status_t local)
 {
-    int failing = local ? comm->rank : comm->size;
+    enum { FINE = 1 }; /* beyond the ranks that may fail and the wish to stop */
+    int vote = local ? comm->rank : comm->size + (comm_is_stopping(comm) ? 0 : FINE);
     int first = 0;
-    status_t status =
-        check(MPI_Allreduce(&failing, &first, 1, MPI_INT, MPI_MIN, comm->handle), "MPI_Allreduce");
-    if (status || first == comm->size)
+    status_t status = check(MPI_Allreduce(&vote, &first, 1, MPI_INT, MPI_MIN, comm->handle), "MPI_Allreduce");
+    if (status || first == comm->size + FINE)
         return status_first(local, status);
+    if (first == comm->size)
+        return comm_stopped();
     struct status shared = {0};
     if (comm->rank == first)
         shared = *local;

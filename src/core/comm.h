@@ -8,18 +8,23 @@
 #define LOHKO_CORE_COMM_H
 
 #include <mpi.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/exactsum.h"
+#include "core/journal.h"
 #include "core/status.h"
 
 struct comm {
     MPI_Comm handle;
     int rank;
     int size;
-    int64_t bytes_reduced; /* by this rank in sums since the start, for measurements */
-    int64_t most_items;    /* of a rank in one call of MPI_Alltoallv; tests lower it */
+    const volatile sig_atomic_t *stop; /* not 0 when this rank has been asked to stop; NULL: it never is */
+    struct journal *journal;           /* what the ranks have found so far; not owned. NULL: it is not kept */
+    int64_t bytes_reduced;             /* by this rank in sums since the start, for measurements */
+    int64_t most_items;                /* of a rank in one call of MPI_Alltoallv; tests lower it */
 };
 
 /* A duplicate of `world` with errors returned, not fatal. Close with comm_close. */
@@ -27,8 +32,15 @@ status_t comm_open(struct comm *comm, MPI_Comm world) __attribute__((warn_unused
 void comm_close(struct comm *comm);
 
 /* The vote: if any rank brings a failure, all ranks leave with one (that of the lowest failing rank), so that
- * nobody walks alone into the next collective. Takes ownership of `local`. */
+ * nobody walks alone into the next collective. Takes ownership of `local`. Where nobody failed but a rank has
+ * been asked to stop, all leave with EXIT_INTERRUPTED. */
 status_t comm_agree(struct comm *comm, status_t local) __attribute__((warn_unused_result));
+
+/* Whether this rank has been asked to stop: its next vote will say so. For long work between two votes, which
+ * may then be left undone. Local. */
+bool comm_is_stopping(const struct comm *comm);
+/* What such work returns to the vote. Local. */
+status_t comm_stopped(void) __attribute__((warn_unused_result));
 
 /* In place, over all ranks, element by element. */
 status_t comm_sum_i64(struct comm *comm, int64_t *values, int64_t count) __attribute__((warn_unused_result));

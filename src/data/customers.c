@@ -154,6 +154,11 @@ struct block customers_block(const struct customers *customers, int64_t local)
                           .squares = customers->squares + 2 * local};
 }
 
+const uint16_t *customers_marks(const struct customers *customers, int64_t local)
+{
+    return customers->left_out + local * BLOCK_TILES;
+}
+
 /* The place of the next block of this rank, from place `i` of a walk on; `steps` where there is none. */
 static int64_t next_own(const struct customers *customers, const int64_t *chosen, int64_t steps, int64_t i)
 {
@@ -167,14 +172,29 @@ static int64_t next_own(const struct customers *customers, const int64_t *chosen
 status_t customers_walk(const struct customers *customers, const int64_t *chosen, int64_t count,
                         customers_visitor visit, void *context)
 {
+    if (!chosen)
+        return customers_walk_part(customers, 0, customers->partition.block_count, visit, context);
     int64_t first = customers->partition.first_block;
-    int64_t steps = chosen ? count : customers->partition.block_count;
-    int64_t i = next_own(customers, chosen, steps, 0);
-    while (i < steps) {
-        struct block block = customers_block(customers, chosen ? chosen[i] - first : i);
-        i = next_own(customers, chosen, steps, i + 1);
-        if (i < steps)
-            block.ahead = customers_block(customers, chosen ? chosen[i] - first : i).tiles;
+    int64_t i = next_own(customers, chosen, count, 0);
+    for (int64_t position = 0; i < count; position++) {
+        struct block block = customers_block(customers, chosen[i] - first);
+        block.position = position;
+        i = next_own(customers, chosen, count, i + 1);
+        if (i < count)
+            block.ahead = customers_block(customers, chosen[i] - first).tiles;
+        visit(context, &block);
+    }
+    return STATUS_OK;
+}
+
+status_t customers_walk_part(const struct customers *customers, int64_t first, int64_t count,
+                             customers_visitor visit, void *context)
+{
+    for (int64_t local = first; local < first + count; local++) {
+        struct block block = customers_block(customers, local);
+        block.position = local;
+        if (local + 1 < first + count)
+            block.ahead = customers_block(customers, local + 1).tiles;
         visit(context, &block);
     }
     return STATUS_OK;

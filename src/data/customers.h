@@ -28,11 +28,13 @@ struct customers {
     float *tiles;             /* block_count x BLOCK_TILES x features x TILE_ROWS */
     double *squares;          /* block_count x 2: sum of squared norms of a block as an unevaluated pair */
     double mean_variance;     /* mean over features of the prepared variance */
+    double track_bytes;       /* that learning may take on this rank to remember them; 0: as it likes */
 };
 
 struct block {
     int64_t block;     /* global */
     int64_t local;     /* of this rank */
+    int64_t position;  /* among the chosen blocks of this rank, in their order; of all: local */
     int64_t first_row; /* global */
     int rows;
     const float *tiles;       /* BLOCK_TILES x features x TILE_ROWS, aligned to 64 bytes */
@@ -62,9 +64,17 @@ void customers_free(struct customers *customers);
 /* Local block `local` of this rank. Local. */
 struct block customers_block(const struct customers *customers, int64_t local);
 
-/* Visits this rank's blocks: all in order, or those among the `count` global numbers in `chosen` in theirs.
- * Local; a failure is this rank's own and must be voted on. */
+/* The marks of local block `local`: BLOCK_TILES. Local. */
+const uint16_t *customers_marks(const struct customers *customers, int64_t local);
+
+/* Visits this rank's blocks: all in order, or those among the `count` different global numbers in `chosen`,
+ * in an order of the walk's own. Tiles are there during the visit only. Local; a failure is this rank's own
+ * and must be voted on. */
 status_t customers_walk(const struct customers *customers, const int64_t *chosen, int64_t count,
                         customers_visitor visit, void *context) __attribute__((warn_unused_result));
+
+/* Visits local blocks [first, first + count), in order. Otherwise the same. */
+status_t customers_walk_part(const struct customers *customers, int64_t first, int64_t count,
+                             customers_visitor visit, void *context) __attribute__((warn_unused_result));
 
 #endif
