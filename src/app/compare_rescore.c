@@ -47,7 +47,6 @@ static status_t find_input(const struct compare *compare, struct input_place *pl
     const struct compare_options *options = &compare->options;
     const struct saved_model *after = &compare->after.model;
     struct config config = {0};
-    char *notes = NULL;
     *place = (struct input_place){.path = options->input};
     if (options->input) {
         status_t status = copy_place(options->input_features, &place->features);
@@ -59,8 +58,7 @@ static status_t find_input(const struct compare *compare, struct input_place *pl
     if (!after->config)
         return STATUS_OK;
     status_t status =
-        config_parse(after->path, after->config, (int64_t)strlen(after->config), 0, NULL, &config, &notes);
-    free(notes);
+        config_parse(after->path, after->config, (int64_t)strlen(after->config), 0, NULL, &config);
     if (!status) {
         place->features = config.input_features;
         place->id = config.input_id;

@@ -20,7 +20,6 @@ struct reading {
     const char *path; /* of the file, for messages */
     struct config *config;
     struct origin *origin; /* one a row of fit_options */
-    FILE *notes;
 };
 
 static bool is_section(const char *key)
@@ -135,39 +134,6 @@ static status_t refuse_at(const struct reading *reading, const struct option *op
                       problem);
 }
 
-/* An option of a later version may only say that it is off, or ask for its default, which then has no effect.
- */
-static status_t refuse_later(struct reading *reading, const struct option *option)
-{
-    struct option_value value = {0};
-    char text[VALUE_SHOWN];
-    status_t status = option_get(option, reading->config, &value);
-    if (!status)
-        value_print(&value, text);
-    value_free(&value);
-    if (status)
-        return status;
-    bool off = option->type == OPTION_RANGE ? !strstr(text, "..") : strcmp(text, option->later) == 0;
-    if (off)
-        return STATUS_OK;
-    if (!option->default_text || strcmp(text, option->default_text) != 0)
-        return refuse_at(reading, option, text, "is not in this version yet");
-    if (fprintf(reading->notes, "%s: %s has no effect in this version\n", option->key, text) < 0)
-        return status_new(EXIT_NO_MEMORY, "not enough memory for the notes on the configuration");
-    return option_set_default(option, reading->config);
-}
-
-static status_t check_later(struct reading *reading)
-{
-    status_t status = STATUS_OK;
-    for (int i = 0; i < fit_option_count && !status; i++) {
-        const struct option *option = &fit_options[i];
-        if (option->later && reading->origin[i].given && strcmp(option->later, OPTION_LATER_MODIFIER) != 0)
-            status = refuse_later(reading, option);
-    }
-    return status;
-}
-
 /* Refuses a name of the option that is (or, where `wanted`, is not) in the list. */
 static status_t check_names(const struct reading *reading, const char *key, char *const *name, int64_t count,
                             const struct name_list *list, bool wanted, const char *problem)
@@ -262,42 +228,25 @@ static status_t read_all(struct reading *reading, const char *text, int64_t size
     if (!status)
         status = require_all(reading);
     if (!status)
-        status = check_later(reading);
-    if (!status)
         status = check_together(reading);
     free(reading->origin);
     return status;
 }
 
 status_t config_parse(const char *path, const char *text, int64_t size, int argument_count,
-                      char *const *arguments, struct config *config, char **notes)
+                      char *const *arguments, struct config *config)
 {
     memset(config, 0, sizeof *config);
-    *notes = NULL;
-    size_t notes_length = 0;
-    struct reading reading = {.path = path, .config = config, .notes = open_memstream(notes, &notes_length)};
-    if (!reading.notes)
-        return status_new(EXIT_NO_MEMORY, "not enough memory to read the configuration");
+    struct reading reading = {.path = path, .config = config};
     status_t status = read_all(&reading, text, size, argument_count, arguments);
-    if (fclose(reading.notes) != 0)
-        status =
-            status_first(status, status_new(EXIT_NO_MEMORY, "not enough memory to read the configuration"));
-    if (status || notes_length == 0) {
-        free(*notes);
-        *notes = NULL;
-    } else {
-        (*notes)[notes_length - 1] = '\0';
-    }
     if (status)
         text_flatten(status->message);
     return status;
 }
 
-status_t config_read(const char *path, int argument_count, char *const *arguments, struct config *config,
-                     char **notes)
+status_t config_read(const char *path, int argument_count, char *const *arguments, struct config *config)
 {
     memset(config, 0, sizeof *config);
-    *notes = NULL;
     char *text = NULL;
     status_t status = memory_new(&text, FILE_SIZE_LIMIT + 1, 1, "the configuration file");
     if (status)
@@ -307,7 +256,7 @@ status_t config_read(const char *path, int argument_count, char *const *argument
     if (!file || ferror(file))
         status = status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
     else
-        status = config_parse(path, text, (int64_t)size, argument_count, arguments, config, notes);
+        status = config_parse(path, text, (int64_t)size, argument_count, arguments, config);
     if (status)
         text_flatten(status->message);
     if (file && fclose(file) != 0)

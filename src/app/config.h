@@ -59,16 +59,13 @@ extern const int fit_option_count;
  * checks everything that can be checked without the data. Local: call on rank 0 and share with config_share,
  * or on every rank with the same text. Errors are EXIT_BAD_CONFIG (file, line, key, what was expected; an
  * unknown key suggests the nearest), EXIT_BAD_USAGE for the command line, EXIT_NO_INPUT where the file cannot
- * be read. On failure *config is safe to free. `notes` receives lines for the user, one a key given
- * explicitly that this version accepts but does not act on, with newlines between them; NULL where there are
- * none; freed with free(). */
-status_t config_read(const char *path, int argument_count, char *const *arguments, struct config *config,
-                     char **notes) __attribute__((warn_unused_result));
+ * be read. On failure *config is safe to free. */
+status_t config_read(const char *path, int argument_count, char *const *arguments, struct config *config)
+    __attribute__((warn_unused_result));
 
 /* The same from YAML text in memory; `path` is for messages. */
 status_t config_parse(const char *path, const char *text, int64_t size, int argument_count,
-                      char *const *arguments, struct config *config, char **notes)
-    __attribute__((warn_unused_result));
+                      char *const *arguments, struct config *config) __attribute__((warn_unused_result));
 
 /* The effective configuration as YAML that config_parse reads back to the same values, for the caller. */
 status_t config_echo(const struct config *config, char **yaml) __attribute__((warn_unused_result));

@@ -60,26 +60,16 @@ static status_t read_arguments(int count, char *const *arguments, struct invocat
     return status;
 }
 
-static void show_notes(struct log *log, char *notes)
-{
-    char *rest = notes;
-    for (char *line = strtok_r(notes, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        log_note(log, "%s", line);
-}
-
 /* Rank 0 reads; the others get the effective configuration, which says the same. */
 static status_t share_config(struct fit *fit, const struct invocation *invocation)
 {
     struct comm *comm = fit->comm;
-    char *notes = NULL;
     status_t status = STATUS_OK;
     if (comm->rank == 0) {
         status = config_read(invocation->config_path, invocation->override_count, invocation->overrides,
-                             &fit->config, &notes);
+                             &fit->config);
         if (!status)
             status = config_echo(&fit->config, &fit->echo);
-        if (!status && notes)
-            show_notes(&fit->log, notes);
     }
     status = comm_agree(comm, status);
     int64_t size = fit->echo ? (int64_t)strlen(fit->echo) + 1 : 0;
@@ -93,8 +83,7 @@ static status_t share_config(struct fit *fit, const struct invocation *invocatio
     if (!status)
         status = comm_broadcast(comm, fit->echo, size);
     if (!status && comm->rank != 0)
-        status = config_parse(invocation->config_path, fit->echo, size - 1, 0, NULL, &fit->config, &notes);
-    free(notes); /* there are none from an echo */
+        status = config_parse(invocation->config_path, fit->echo, size - 1, 0, NULL, &fit->config);
     return comm_agree(comm, status);
 }
 

@@ -184,14 +184,15 @@ const struct option fit_options[] = {
      .default_text = "300",
      .low = 0,
      .high = OPTION_NO_LIMIT,
-     .later = "0",
-     .help = "seconds between checkpoints; 0 writes none"},
+     .help = "seconds between checkpoints, written into output.directory so that a stopped or killed job can "
+             "go on; 0 writes "
+             "none"},
     {.key = "run.resume",
      .type = OPTION_BOOL,
      FIELD(resume),
      .default_text = "false",
-     .later = "false",
-     .help = "go on from the last checkpoint"},
+     .help = "go on from the checkpoint in output.directory, to the same bytes; from the start where there "
+             "is none"},
 
     {.key = "previous.results",
      .type = OPTION_TEXT_OR,
@@ -252,12 +253,6 @@ void config_print_markdown(FILE *file)
         "An unknown key, a key given twice or a value that is out of bounds ends the run, before any work, "
         "with one\n"
         "line that names the file, the line and what was expected (exit code 78; on the command line 64).\n"
-        "\n"
-        "Options marked \"not in this version\" belong to a later one. Given at its default, such an option "
-        "is\n"
-        "accepted and has no effect; any value that would ask for the missing part is refused. The "
-        "configuration\n"
-        "that is kept with the results shows them switched off.\n"
         "\n",
         file);
     options_print_markdown(fit_options, fit_option_count, file);

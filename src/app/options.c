@@ -86,9 +86,7 @@ static status_t value_of_text(const struct option *option, const char *text, str
 
 status_t option_set_default(const struct option *option, void *target)
 {
-    bool off =
-        option->later && option->type != OPTION_RANGE && strcmp(option->later, OPTION_LATER_MODIFIER) != 0;
-    const char *text = off ? option->later : option->default_text;
+    const char *text = option->default_text;
     if (!text) {
         option_free(option, target);
         return STATUS_OK;

@@ -53,9 +53,6 @@ enum option_type {
 
 #define OPTION_NO_LIMIT HUGE_VAL
 
-/* For `later` of an option that only modifies another one which is not there yet. */
-#define OPTION_LATER_MODIFIER "any"
-
 struct option {
     const char *key; /* as in --key; "section.name" groups the help, and is a section's key in a config */
     enum option_type type;
@@ -67,11 +64,6 @@ struct option {
     double low;
     double high;
     const char *help; /* what it is: half a sentence, no capital, no full stop */
-    /* NULL: the option works. Otherwise it belongs to a later version and this is the value that does without
-     * it (as option_get and value_print write it), which is the effective default until then; or
-     * OPTION_LATER_MODIFIER: any value will do. For OPTION_RANGE any text: it is the range that is not there
-     * yet. */
-    const char *later;
 };
 
 /* NULL where there is no such key. */
@@ -80,8 +72,7 @@ const struct option *options_find(const struct option *table, int count, const c
 /* The key that was probably meant, or NULL. */
 const struct option *options_nearest(const struct option *table, int count, const char *key);
 
-/* Sets one field or all from the defaults (from `later` where that is the effective default); what a field
- * without a default owns is freed. The target starts as zeroes, or as an earlier call left it. */
+/* Sets one field or all from the defaults; what a field without a default owns is freed. The target starts as zeroes, or as an earlier call left it. */
 status_t option_set_default(const struct option *option, void *target) __attribute__((warn_unused_result));
 status_t options_set_defaults(const struct option *table, int count, void *target)
     __attribute__((warn_unused_result));

@@ -7,8 +7,6 @@
 #include "app/options.h"
 #include "app/scalar_text.h"
 
-enum { LATER_SIZE = 80 };
-
 static void expect_range(const struct option *option, const char *what, char *buffer, size_t size)
 {
     char low[NUMBER_TEXT_SIZE];
@@ -235,18 +233,6 @@ status_t option_get(const struct option *option, const void *target, struct opti
     return status_new(EXIT_INTERNAL, "%s: an option of no known type", option->key);
 }
 
-/* What of the option is not there yet; empty where all of it is. */
-static void describe_later(const struct option *option, char *text, size_t size)
-{
-    const char *later = option->later;
-    bool modifier = later && strcmp(later, OPTION_LATER_MODIFIER) == 0;
-    bool partly = !modifier && (option->type == OPTION_RANGE || option->type == OPTION_CHOICE);
-    if (later && partly)
-        snprintf(text, size, "(other than %s: not in this version)", later);
-    else
-        snprintf(text, size, "%s", later ? "(not in this version)" : "");
-}
-
 static const char *shown_default(const struct option *option)
 {
     const char *text = option->default_text ? option->default_text : "-";
@@ -279,18 +265,14 @@ static void print_wrapped(const char *text, int indent, FILE *file)
     fputc('\n', file);
 }
 
-/* What it is, what it takes, what is not there yet: each from a line of its own. */
+/* What it is, and what it takes: each from a line of its own. */
 static void print_description(const struct option *option, int indent, FILE *file)
 {
     char expected[OPTION_EXPECTED_SIZE];
-    char later[LATER_SIZE];
     option_expected(option, expected, sizeof expected);
-    describe_later(option, later, sizeof later);
     print_wrapped(option->help, indent, file);
     fprintf(file, "%*stakes ", indent, "");
     print_wrapped(expected, indent + 6, file);
-    if (later[0])
-        fprintf(file, "%*s%s\n", indent, "", later);
 }
 
 void options_print_help(const struct option *table, int count, FILE *file)
@@ -325,13 +307,11 @@ static void print_cell(const char *text, FILE *file)
 static void print_row(const struct option *option, FILE *file)
 {
     char expected[OPTION_EXPECTED_SIZE];
-    char later[LATER_SIZE];
     option_expected(option, expected, sizeof expected);
-    describe_later(option, later, sizeof later);
     fprintf(file, "| `%s%s` | ", strchr(option->key, '.') ? "" : "--", option->key);
     fprintf(file, option->default_text ? "`%s` | " : "%s | ", shown_default(option));
     print_cell(option->help, file);
-    fprintf(file, "%s%s | ", later[0] ? " " : "", later);
+    fputs(" | ", file);
     print_cell(expected, file);
     fputs(" |\n", file);
 }
