@@ -132,6 +132,8 @@ static status_t run(struct fit *fit)
         status = comm_agree(fit->comm,
                             fit->comm->rank == 0 ? output_open(&fit->output, fit->config.output) : STATUS_OK);
     if (!status)
+        status = fit_checkpoint_open(fit);
+    if (!status)
         status = fit_open_table(fit);
     if (!status)
         status = fit_check_memory(fit, may_leave_out(fit) ? 0 : fit->source.rows);
@@ -141,6 +143,8 @@ static status_t run(struct fit *fit)
         status = fit_check_counts(fit);
     if (!status && may_leave_out(fit))
         status = fit_check_memory(fit, fit->survey.customers);
+    if (!status)
+        status = fit_checkpoint_begin(fit);
     if (!status)
         status = fit_score_previous(fit);
     if (!status)
@@ -175,6 +179,7 @@ static void close_all(struct fit *fit)
     for (int64_t h = 0; fit->description && h < fit->segments->k; h++)
         free(fit->description[h]);
     free(fit->description);
+    fit_checkpoint_free(fit);
     profile_free(&fit->profile);
     fit_free_trees(fit);
     fit_free_tries(fit);
@@ -217,6 +222,7 @@ status_t command_fit(struct comm *comm, int argument_count, char *const *argumen
         if (!status)
             status = run(fit);
         log_phase_end(&fit->log);
+        status = fit_checkpoint_end(fit, status);
         close_all(fit);
     }
     free(fit);

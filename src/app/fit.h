@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "app/config.h"
+#include "app/fit_checkpoint.h"
 #include "app/fit_previous.h"
 #include "assess/gap.h"
 #include "assess/indices.h"
@@ -96,7 +97,8 @@ struct fit {
     struct profile profile;
     char **description;   /* of each segment */
     struct output output; /* rank 0 */
-    int64_t peak_memory;  /* of the hungriest rank, bytes */
+    struct fit_checkpoint checkpoint;
+    int64_t peak_memory; /* of the hungriest rank, bytes */
 };
 
 /* ---- stages; collective ---- */

@@ -257,6 +257,8 @@ status_t fit_write(struct fit *fit)
     log_phase_end(&fit->log);
     if (!status && comm->rank == 0)
         status = write_texts(fit);
+    status = comm_agree(comm, status);
+    comm->stop = NULL; /* from here on the job ends */
     if (!status && comm->rank == 0)
         status = output_commit(&fit->output);
     status = comm_agree(comm, status);

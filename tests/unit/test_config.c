@@ -77,7 +77,6 @@ static void defaults_are_the_contract(void **state)
     assert_true(config.seed == 1 && config.memory == MEMORY_AUTO && !config.resume);
     assert_true(!config.previous && config.preparation == PREPARATION_KEEP);
     assert_int_equal(config.replicates, 50);
-    /* Off, as the part that it belongs to is not there yet. */
     assert_true(config.checkpoint == 300);
     config_free(&config);
 }

@@ -1,0 +1,227 @@
+#include "app/fit_checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "app/fit.h"
+#include "app/version.h"
+#include "app/yaml_file.h"
+#include "core/memory.h"
+
+/* What a job that goes on may say otherwise: where things are, and how it runs. The content of the input is
+ * compared by its checksum. */
+static const char *const may_differ[] = {"input.path", "run.memory", "run.checkpoint", "run.resume",
+                                         "output.directory"};
+
+static bool is_free(const char *key)
+{
+    for (size_t i = 0; i < sizeof may_differ / sizeof *may_differ; i++) {
+        if (strcmp(key, may_differ[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static status_t refuse(const struct fit *fit, enum status_code code, const char *what, const char *then,
+                       const char *now)
+{
+    return status_new(code,
+                      "%s/%s belongs to another job: %s was %s and is %s now (expected: the same, or "
+                      "run.resume: false to begin at the beginning)",
+                      fit->config.output, CHECKPOINT_NAME, what, then, now);
+}
+
+/* ---- whose it is ---- */
+
+static status_t compare_settings(const struct fit *fit, const struct settings *then,
+                                 const struct settings *now)
+{
+    char before[VALUE_SHOWN];
+    char after[VALUE_SHOWN];
+    for (int64_t i = 0; i < now->count; i++) {
+        const struct setting *setting = &now->item[i];
+        if (is_free(setting->key))
+            continue;
+        if (i >= then->count || strcmp(then->item[i].key, setting->key) != 0)
+            return refuse(fit, EXIT_BAD_CONFIG, setting->key, "not there", "an option");
+        value_print(&then->item[i].value, before);
+        value_print(&setting->value, after);
+        if (strcmp(before, after) != 0)
+            return refuse(fit, EXIT_BAD_CONFIG, setting->key, before, after);
+    }
+    return STATUS_OK;
+}
+
+static status_t compare_config(const struct fit *fit, const char *text)
+{
+    struct settings then = {0};
+    struct settings now = {0};
+    status_t status = yaml_read_settings(CHECKPOINT_NAME, text, (int64_t)strlen(text), &then);
+    if (!status)
+        status = yaml_read_settings("config", fit->echo, (int64_t)strlen(fit->echo), &now);
+    if (!status)
+        status = compare_settings(fit, &then, &now);
+    settings_free(&then);
+    settings_free(&now);
+    return status;
+}
+
+static status_t describe_program(char **text)
+{
+    if (asprintf(text, "lohko %s (%s)", version_text(), version_commit()) < 0)
+        *text = NULL;
+    return status_of_allocation(*text, 1, "a checkpoint");
+}
+
+static status_t describe_input(const struct fit *fit, char **text)
+{
+    if (asprintf(text, "%" PRId64 " rows, %" PRId64 " columns, checksum %016" PRIx64, fit->source.rows,
+                 fit->table.columns, fit->survey.checksum) < 0)
+        *text = NULL;
+    return status_of_allocation(*text, 1, "a checkpoint");
+}
+
+static status_t describe_previous(const struct fit *fit, char **text)
+{
+    if (!fit->previous)
+        return memory_copy_text(text, "none");
+    const struct saved_model *model = &fit->previous->model;
+    size_t bytes = (size_t)(model->k * model->features) * sizeof *model->centroid;
+    if (asprintf(text, "%" PRId64 " segments, %" PRId64 " features, checksum %016" PRIx64, model->k,
+                 model->features, (uint64_t)XXH3_64bits(model->centroid, bytes)) < 0)
+        *text = NULL;
+    return status_of_allocation(*text, 1, "a checkpoint");
+}
+
+/* ---- writing ---- */
+
+static status_t write_now(struct fit *fit)
+{
+    struct fit_checkpoint *checkpoint = &fit->checkpoint;
+    status_t status = checkpoint_write(fit->config.output, &checkpoint->now, &checkpoint->journal);
+    checkpoint->written = checkpoint->written || !status;
+    return status;
+}
+
+/* A checkpoint that cannot be written does not end the job: the one before stays. */
+static void write_on_the_way(void *context, const struct journal *journal)
+{
+    struct fit *fit = context;
+    (void)journal;
+    status_t status = write_now(fit);
+    if (status)
+        log_warning(&fit->log, "no checkpoint: %s%s", status->message,
+                    fit->checkpoint.written ? "; the one before stays" : "");
+    else
+        log_detail(&fit->log, "checkpoint written");
+    status_free(status);
+}
+
+/* ---- the job's beginning and end ---- */
+
+status_t fit_checkpoint_open(struct fit *fit)
+{
+    struct fit_checkpoint *checkpoint = &fit->checkpoint;
+    struct comm *comm = fit->comm;
+    journal_open(&checkpoint->journal, comm->rank, fit->config.checkpoint, write_on_the_way, fit);
+    int64_t exists = comm->rank == 0 && checkpoint_exists(fit->config.output);
+    status_t status = comm_broadcast(comm, &exists, sizeof exists);
+    if (!status && !fit->config.resume && exists)
+        log_note(&fit->log,
+                 "%s/%s is of a job that did not end; this one begins at the beginning (run.resume: true "
+                 "would go on)",
+                 fit->config.output, CHECKPOINT_NAME);
+    if (!status && fit->config.resume && !exists)
+        log_note(&fit->log, "there is no checkpoint in %s: the job begins at the beginning",
+                 fit->config.output);
+    if (status || !fit->config.resume || !exists)
+        return status;
+    status = checkpoint_read(comm, fit->config.output, &checkpoint->then, &checkpoint->journal);
+    char *program = NULL;
+    status_t local = STATUS_OK;
+    if (!status)
+        local = describe_program(&program);
+    if (!status && !local && strcmp(program, checkpoint->then.fact[CHECKPOINT_PROGRAM]) != 0)
+        local =
+            refuse(fit, EXIT_BAD_CONFIG, "the program", checkpoint->then.fact[CHECKPOINT_PROGRAM], program);
+    if (!status && !local)
+        local = compare_config(fit, checkpoint->then.fact[CHECKPOINT_CONFIG]);
+    free(program);
+    checkpoint->written = true;
+    return status ? status : comm_agree(comm, local);
+}
+
+status_t fit_checkpoint_begin(struct fit *fit)
+{
+    struct fit_checkpoint *checkpoint = &fit->checkpoint;
+    char **then = checkpoint->then.fact;
+    char **fact = checkpoint->now.fact;
+    status_t status = describe_program(&fact[CHECKPOINT_PROGRAM]);
+    if (!status)
+        status = memory_copy_text(&fact[CHECKPOINT_CONFIG], fit->echo);
+    if (!status)
+        status = describe_input(fit, &fact[CHECKPOINT_INPUT]);
+    if (!status)
+        status = describe_previous(fit, &fact[CHECKPOINT_PREVIOUS]);
+    bool goes_on = then[CHECKPOINT_INPUT] != NULL;
+    if (!status && goes_on && strcmp(then[CHECKPOINT_INPUT], fact[CHECKPOINT_INPUT]) != 0)
+        status = refuse(fit, EXIT_BAD_DATA, "the input", then[CHECKPOINT_INPUT], fact[CHECKPOINT_INPUT]);
+    if (!status && goes_on && strcmp(then[CHECKPOINT_PREVIOUS], fact[CHECKPOINT_PREVIOUS]) != 0)
+        status = refuse(fit, EXIT_BAD_DATA, "previous.results", then[CHECKPOINT_PREVIOUS],
+                        fact[CHECKPOINT_PREVIOUS]);
+    if (!status && fit->comm->rank == 0)
+        status = output_retire(&fit->output, CHECKPOINT_NAME);
+    if (!status && fit->comm->rank == 0)
+        status = output_retire(&fit->output, CHECKPOINT_NAME ".partial");
+    status = comm_agree(fit->comm, status);
+    if (!status && goes_on)
+        log_note(&fit->log, "going on from the checkpoint in %s", fit->config.output);
+    checkpoint->begun = !status;
+    if (!status && (goes_on || fit->config.checkpoint > 0))
+        fit->comm->journal = &checkpoint->journal;
+    return status;
+}
+
+static status_t tell_stop(struct fit *fit)
+{
+    struct fit_checkpoint *checkpoint = &fit->checkpoint;
+    if (!checkpoint->begun || (checkpoint->journal.count == 0 && !checkpoint->written))
+        return status_new(EXIT_INTERRUPTED,
+                          "stopped by a signal before there was anything to keep: run it again");
+    if (fit->config.checkpoint <= 0)
+        return status_new(EXIT_INTERRUPTED,
+                          "stopped by a signal; nothing was kept, as run.checkpoint is 0: run it again");
+    status_t failed = checkpoint->journal.is_lost ? STATUS_OK : write_now(fit);
+    if (!checkpoint->written || failed) {
+        status_t status =
+            status_new(EXIT_IO_ERROR, "stopped by a signal, and no checkpoint could be written: %s%s",
+                       failed ? failed->message : "memory was short",
+                       checkpoint->written ? "; the one before stays" : "");
+        status_free(failed);
+        return status;
+    }
+    return status_new(EXIT_INTERRUPTED,
+                      "stopped by a signal; checkpoint written: run it again with --run.resume to go on");
+}
+
+status_t fit_checkpoint_end(struct fit *fit, status_t status)
+{
+    struct comm *comm = fit->comm;
+    comm->journal = NULL;
+    comm->stop = NULL; /* it has been heard */
+    if (!status || status->code != EXIT_INTERRUPTED)
+        return status;
+    status_free(status);
+    status = comm->rank == 0 ? tell_stop(fit) : STATUS_OK;
+    return comm_agree(comm, status);
+}
+
+void fit_checkpoint_free(struct fit *fit)
+{
+    journal_close(&fit->checkpoint.journal);
+    checkpoint_free(&fit->checkpoint.now);
+    checkpoint_free(&fit->checkpoint.then);
+}
