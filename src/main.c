@@ -1,9 +1,11 @@
 /* MPI's beginning and end, the table of commands, the exit code. Nothing else. */
+#include <fcntl.h>
 #include <mpi.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/commands.h"
 #include "app/version.h"
@@ -67,25 +69,50 @@ static void ask_to_stop(int signal)
 }
 
 /* What job schedulers and people send; a second Ctrl-C does not wait for the step to end. A file beyond the
- * size limit is a failed write like others, not the end of the process. */
+ * size limit is a failed write like others, not the end of the process; nor is it the end of a long job that
+ * nobody reads its messages any more. */
 static bool handle_signals(void)
 {
     struct sigaction asked = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
     struct sigaction ignored = {.sa_handler = SIG_IGN};
     bool done = sigaction(SIGTERM, &asked, NULL) == 0 && sigaction(SIGUSR1, &asked, NULL) == 0 &&
-                sigaction(SIGXFSZ, &ignored, NULL) == 0;
+                sigaction(SIGXFSZ, &ignored, NULL) == 0 && sigaction(SIGPIPE, &ignored, NULL) == 0;
     asked.sa_flags |= (int)SA_RESETHAND;
     return sigaction(SIGINT, &asked, NULL) == 0 && done;
 }
 
+/* A file that is opened must not get the number of a stream that is closed, and be written messages into.
+ * What is written to a stdout that was closed stays an error. */
+static void open_closed_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+        if (fcntl(stream, F_GETFD) < 0 &&
+            open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return; /* without /dev/null there is no telling anyone, either */
+    }
+}
+
+/* The table for people, which no file holds: it is lost where stdout is full or closed. */
+static int end_output(int rank, int code)
+{
+    bool lost = fflush(stdout) != 0 || ferror(stdout);
+    if (!lost || code != EXIT_DONE)
+        return code;
+    if (rank == 0)
+        fputs("lohko: what was to be printed could not be written to stdout; files are complete\n", stderr);
+    return EXIT_IO_ERROR;
+}
+
 int main(int argc, char **argv)
 {
+    open_closed_streams();
+    /* First, since starting MPI takes a while in which a signal would end the process. */
+    if (!handle_signals())
+        fputs("lohko: signals cannot be handled\n", stderr);
     if (MPI_Init(&argc, &argv) != MPI_SUCCESS) {
         fputs("lohko: MPI could not be started\n", stderr);
         return EXIT_INTERNAL;
     }
-    if (!handle_signals())
-        fputs("lohko: signals cannot be handled\n", stderr);
     struct comm comm = {.handle = MPI_COMM_NULL};
     status_t status = comm_open(&comm, MPI_COMM_WORLD);
     if (status) {
@@ -100,8 +127,7 @@ int main(int argc, char **argv)
     if (status && comm.rank == 0)
         fprintf(stderr, "lohko: %s\n", status->message);
     status_free(status);
-    if (fflush(stdout) != 0 && code == EXIT_DONE)
-        code = EXIT_IO_ERROR;
+    code = end_output(comm.rank, code);
     comm_close(&comm);
     if (MPI_Finalize() != MPI_SUCCESS && code == EXIT_DONE)
         code = EXIT_INTERNAL;

@@ -180,6 +180,7 @@ status_t assign_write(struct assign *assign)
     assign->peak_memory = memory_peak();
     if (!status)
         status = comm_max_i64(comm, &assign->peak_memory, 1);
+    comm->stop = NULL; /* from here on the job ends */
     if (!status)
         status = comm_agree(comm, comm->rank == 0 ? finish(assign) : STATUS_OK);
     log_phase_table(&assign->log, assign->source.rows);

@@ -116,20 +116,15 @@ static status_t join(struct compare *compare)
     const struct labelled *before = &compare->before.labelled;
     const struct labelled *after = &compare->after.labelled;
     struct join_side sides[2] = {
-        {compare->options.before, advice, {&before->source.id, before->partition, before->label}},
-        {compare->options.after, advice, {&after->source.id, after->partition, after->label}}};
-    int64_t rows = after->partition.block_count * BLOCK_ROWS;
-    int64_t shared = 0;
+        {compare->options.before, advice, {&before->source.id, before->partition, before->label, NULL}},
+        {compare->options.after, advice, {&after->source.id, after->partition, after->label, NULL}}};
     log_phase_begin(&compare->log, "joining the customers");
-    status_t status = memory_new(&compare->found, rows, sizeof *compare->found, "customers");
+    status_t status = comm_agree(compare->comm, memory_new(&compare->lapsed, before->k,
+                                                           sizeof *compare->lapsed, "customers"));
     if (!status)
-        status = memory_new(&compare->lapsed, before->k, sizeof *compare->lapsed, "customers");
-    status = comm_agree(compare->comm, status);
-    if (!status)
-        status = join_lookup(compare->comm, &sides[0], &sides[1], before->k, JOIN_BYTES, compare->found,
+        status = join_lookup(compare->comm, &sides[0], &sides[1], before->k, JOIN_BYTES, &compare->found,
                              compare->lapsed);
-    for (int64_t i = 0; !status && i < rows; i++)
-        shared += compare->found[i] >= 0;
+    int64_t shared = status ? 0 : row_numbers_count(&compare->found);
     if (!status)
         status = comm_sum_i64(compare->comm, &shared, 1);
     if (!status && shared == 0)
@@ -154,6 +149,15 @@ static status_t find_places(struct compare *compare, struct migration_places *pl
     return places_find(&compare->before.model, &after, &compare->carried, &compare->after_mean, places);
 }
 
+/* The labels after, as small numbers. */
+static status_t narrow_labels(const struct labelled *labelled, struct row_numbers *label)
+{
+    status_t status = row_numbers_open(label, labelled->partition.block_count, labelled->k);
+    for (int64_t b = 0; !status && b < labelled->partition.block_count; b++)
+        row_numbers_put(label, b, labelled->label + b * BLOCK_ROWS);
+    return status;
+}
+
 static status_t measure(struct compare *compare)
 {
     struct migration *migration = &compare->migration;
@@ -163,11 +167,16 @@ static status_t measure(struct compare *compare)
     migration->before =
         (struct migration_side){.k = before->k, .number = before->number, .name = before->name};
     migration->after = (struct migration_side){.k = after->k, .number = after->number, .name = after->name};
-    status_t status = comm_agree(compare->comm, find_places(compare, &migration->places));
+    struct row_numbers label = {.number = NULL};
+    status_t status = find_places(compare, &migration->places);
     if (!status)
-        status = migration_count(compare->comm, compare->found, compare->rescored ? compare->old_label : NULL,
-                                 after->label, after->partition.block_count * BLOCK_ROWS, compare->lapsed,
+        status = narrow_labels(after, &label);
+    status = comm_agree(compare->comm, status);
+    if (!status)
+        status = migration_count(compare->comm, &compare->found,
+                                 compare->rescored ? &compare->old_label : NULL, &label, compare->lapsed,
                                  migration);
+    row_numbers_free(&label);
     return status ? status : comm_agree(compare->comm, migration_measure(migration));
 }
 
@@ -206,8 +215,8 @@ static void close_all(struct compare *compare)
     source_close(&compare->source);
     close_side(&compare->before);
     close_side(&compare->after);
-    free(compare->found);
-    free(compare->old_label);
+    row_numbers_free(&compare->found);
+    row_numbers_free(&compare->old_label);
     free(compare->lapsed);
     free(compare->carried);
     free(compare->after_mean);

@@ -14,6 +14,7 @@
 #include "core/status.h"
 #include "data/labelled.h"
 #include "data/output.h"
+#include "data/row_numbers.h"
 #include "data/saved_model.h"
 #include "data/source.h"
 
@@ -49,10 +50,10 @@ struct compare {
     char *hosts;
     struct compare_side before;
     struct compare_side after;
-    int32_t *found;       /* of the rows after, BLOCK_ROWS a block: the segment before; -1 */
-    int32_t *old_label;   /* likewise: what the model before says of them now */
-    int64_t *lapsed;      /* k before */
-    struct source source; /* the customers after, as they are */
+    struct row_numbers found;     /* of the rows after: the segment before */
+    struct row_numbers old_label; /* likewise: what the model before says of them now */
+    int64_t *lapsed;              /* k before */
+    struct source source;         /* the customers after, as they are */
     bool rescored;
     char missing[MISSING_SIZE]; /* why they are not rescored */
     struct drift drift;

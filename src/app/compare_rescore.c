@@ -156,6 +156,18 @@ static status_t check_features(struct compare *compare, bool *right)
 
 /* ---- rescoring ---- */
 
+/* A mark for every row without a segment, and for those beyond the last. */
+static status_t mark_left_out(const struct labelled *labelled, uint16_t **left_out)
+{
+    int64_t blocks = labelled->partition.block_count;
+    status_t status = memory_new(left_out, blocks * BLOCK_TILES, sizeof **left_out, "marks of customers");
+    for (int64_t i = 0; !status && i < blocks * BLOCK_ROWS; i++) {
+        if (labelled->label[i] < 0)
+            (*left_out)[i / TILE_ROWS] |= (uint16_t)(1U << (i % TILE_ROWS));
+    }
+    return status;
+}
+
 static status_t rescore(struct compare *compare)
 {
     bool right = true;
@@ -164,13 +176,11 @@ static status_t rescore(struct compare *compare)
         status = check_customers(compare, &right);
     if (status || !right)
         return status;
-    const struct labelled *after = &compare->after.labelled;
-    status =
-        comm_agree(compare->comm, memory_new(&compare->old_label, after->partition.block_count * BLOCK_ROWS,
-                                             sizeof *compare->old_label, "customers"));
-    struct rescore job = {compare->comm, &compare->log, &compare->before.model, &compare->source,
-                          after->label};
-    status_t failure = status ? STATUS_OK : rescore_run(&job, compare->old_label, &compare->drift);
+    uint16_t *left_out = NULL;
+    status = comm_agree(compare->comm, mark_left_out(&compare->after.labelled, &left_out));
+    struct rescore job = {compare->comm, &compare->log, &compare->before.model, &compare->source, left_out};
+    status_t failure = status ? STATUS_OK : rescore_run(&job, &compare->old_label, &compare->drift);
+    free(left_out);
     compare->rescored = !status && !failure;
     if (!failure || failure->code != EXIT_BAD_DATA)
         return status_first(status, failure);

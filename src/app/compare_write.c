@@ -94,6 +94,7 @@ status_t compare_write(struct compare *compare)
     log_phase_begin(&compare->log, "writing");
     compare->peak_memory = memory_peak();
     status_t status = comm_max_i64(comm, &compare->peak_memory, 1);
+    comm->stop = NULL; /* from here on the job ends */
     if (!status)
         status = comm_agree(comm, comm->rank == 0 ? write_all(compare) : STATUS_OK);
     log_phase_end(&compare->log);

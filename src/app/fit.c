@@ -93,7 +93,7 @@ static status_t describe(struct fit *fit)
 {
     const struct segmentation *segments = fit->segments;
     log_phase_begin(&fit->log, "profile");
-    status_t status = profile_run(&fit->table, &fit->survey, segments->label, segments->k, &fit->profile);
+    status_t status = profile_run(&fit->table, &fit->survey, &segments->label, segments->k, &fit->profile);
     if (status)
         return status;
     status = memory_new(&fit->description, segments->k, sizeof *fit->description, "descriptions");

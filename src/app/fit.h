@@ -90,8 +90,6 @@ struct fit {
     struct selection selection;
     struct fit_try *chosen;
     const struct segmentation *segments; /* those that were chosen */
-    float *membership; /* of this rank's customers: the share of replicates in which each stays; BLOCK_ROWS a
-                          block; NULL without replicates */
     struct dendrogram segment_tree; /* rank 0, like the next */
     struct segment_paths paths;
     struct profile profile;

@@ -126,7 +126,8 @@ status_t fit_checkpoint_open(struct fit *fit)
 {
     struct fit_checkpoint *checkpoint = &fit->checkpoint;
     struct comm *comm = fit->comm;
-    journal_open(&checkpoint->journal, comm->rank, fit->config.checkpoint, write_on_the_way, fit);
+    double interval = comm->rank == 0 ? fit->config.checkpoint : 0; /* the others hold nothing to write */
+    journal_open(&checkpoint->journal, comm->rank, interval, write_on_the_way, fit);
     int64_t exists = comm->rank == 0 && checkpoint_exists(fit->config.output);
     status_t status = comm_broadcast(comm, &exists, sizeof exists);
     if (!status && !fit->config.resume && exists)

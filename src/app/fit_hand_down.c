@@ -65,32 +65,48 @@ status_t fit_carry_previous(struct fit *fit)
 
 /* ---- numbers ---- */
 
+struct sharing {
+    const struct fit *fit;
+    const struct labelling *labelling;
+    struct nearest nearest;
+    struct contingency *table;
+};
+
+static void count_block(void *context, const struct block *block)
+{
+    struct sharing *sharing = context;
+    struct contingency *table = sharing->table;
+    int32_t found[BLOCK_ROWS];
+    int32_t label[BLOCK_ROWS];
+    row_numbers_get(&sharing->fit->previous->found, block->local, found);
+    labelling_block(sharing->labelling, &sharing->nearest, block, label);
+    for (int i = 0; i < BLOCK_ROWS; i++) {
+        if (label[i] >= 0 && found[i] >= 0)
+            table->count[found[i] * table->columns + label[i]]++;
+    }
+}
+
 /* Last year's segments (rows) and this year's (columns), over shared customers. */
 static status_t count_shared(const struct fit *fit, const struct fit_try *try, struct contingency *table)
 {
     const struct fit_previous *previous = fit->previous;
     struct labelling labelling = {.k = try->segments.k, .centroid = try->segments.centroid};
-    int64_t rows = fit->customers.partition.block_count * BLOCK_ROWS;
-    int32_t *label = NULL;
+    struct sharing sharing = {.fit = fit, .labelling = &labelling, .table = table};
     if (try->cut) {
         labelling.segment = try->cut->segment;
-        labelling.leaf = fit->hierarchy.leaf;
+        labelling.leaf = &fit->hierarchy.leaf;
     }
     *table = (struct contingency){.rows = previous->model.k, .columns = try->segments.k};
     status_t status =
         memory_new(&table->count, table->rows * table->columns, sizeof *table->count, "a table");
     if (!status)
-        status = memory_new(&label, rows, sizeof *label, "labels");
-    if (!status)
         status = labelling_open(&labelling, fit->customers.features);
     if (!status)
-        status = labelling_all(&labelling, &fit->customers, label);
-    for (int64_t i = 0; !status && i < rows; i++) {
-        if (label[i] >= 0 && previous->found[i] >= 0)
-            table->count[previous->found[i] * table->columns + label[i]]++;
-    }
+        status = nearest_open(&sharing.nearest, &fit->customers);
+    if (!status)
+        status = customers_walk(&fit->customers, NULL, 0, count_block, &sharing);
+    nearest_close(&sharing.nearest);
     labelling_close(&labelling);
-    free(label);
     status = comm_agree(fit->comm, status);
     return status ? status : comm_sum_i64(fit->comm, table->count, table->rows * table->columns);
 }
@@ -207,8 +223,9 @@ status_t fit_measure_migration(struct fit *fit)
     migration->same_numbers = true;
     status_t status = comm_agree(fit->comm, find_places(fit, &migration->places));
     if (!status)
-        status = migration_count(fit->comm, previous->found, previous->old_label, fit->segments->label,
-                                 fit->table.partition.block_count * BLOCK_ROWS, previous->lapsed, migration);
+        status =
+            migration_count(fit->comm, &previous->found, previous->is_scored ? &previous->old_label : NULL,
+                            &fit->segments->label, previous->lapsed, migration);
     if (!status)
         status = comm_agree(fit->comm, migration_measure(migration));
     return status;
@@ -218,10 +235,10 @@ struct migration_report fit_migration_report(const struct fit *fit)
 {
     const struct fit_previous *previous = fit->previous;
     return (struct migration_report){.migration = &previous->migration,
-                                     .drift = previous->old_label ? &previous->drift : NULL,
+                                     .drift = previous->is_scored ? &previous->drift : NULL,
                                      .before_path = fit->config.previous,
                                      .after_path = fit->config.input_path,
                                      .before_left_out = previous->left_out,
                                      .after_left_out = fit->source.rows - fit->survey.customers,
-                                     .missing = previous->old_label ? NULL : previous->missing};
+                                     .missing = previous->is_scored ? NULL : previous->missing};
 }

@@ -128,9 +128,8 @@ static status_t list_cuts(struct fit *fit)
     return status;
 }
 
-static status_t open_cut(const struct fit *fit, struct fit_cut *cut, int32_t **number, int32_t **label)
+static status_t open_cut(const struct fit *fit, struct fit_cut *cut, int32_t **number)
 {
-    int64_t rows = fit->customers.partition.block_count * BLOCK_ROWS;
     status_t status = memory_new(&cut->segment, fit->hierarchy.leaves, sizeof *cut->segment, "a cut");
     if (!status)
         status = memory_new(&cut->leaf, cut->segments, sizeof *cut->leaf, "a cut");
@@ -138,8 +137,6 @@ static status_t open_cut(const struct fit *fit, struct fit_cut *cut, int32_t **n
         status = memory_new(&cut->size, cut->segments, sizeof *cut->size, "a cut");
     if (!status)
         status = memory_new(number, cut->segments, sizeof **number, "a cut");
-    if (!status)
-        status = memory_new(label, rows, sizeof **label, "labels");
     return status;
 }
 
@@ -160,17 +157,14 @@ static status_t make_cut(struct fit *fit, struct fit_cut *cut)
     const struct hierarchy_result *hierarchy = &fit->hierarchy;
     struct segmentation segments = {.k = cut->segments};
     int32_t *number = NULL;
-    status_t status = comm_agree(fit->comm, open_cut(fit, cut, &number, &segments.label));
+    status_t status = comm_agree(fit->comm, open_cut(fit, cut, &number));
+    struct labelling labelling = {.k = cut->segments, .segment = cut->segment, .leaf = &hierarchy->leaf};
     if (!status)
         status = hierarchy_cut(fit->comm, hierarchy, cut->segments, cut->segment);
-    for (int64_t i = 0; !status && i < fit->customers.partition.block_count * BLOCK_ROWS; i++)
-        segments.label[i] = hierarchy->leaf[i] < 0 ? -1 : cut->segment[hierarchy->leaf[i]];
     if (!status)
-        status = segments_from_labels(&fit->customers, &fit->preparation, &segments, number);
+        status = segments_from_labels(&fit->customers, &fit->preparation, &labelling, &segments, number);
     if (!status)
         number_cut(cut, hierarchy->leaves, number, &segments);
-    free(segments.label);
-    segments.label = NULL;
     if (!status && cut->is_tried) {
         struct fit_try *try = &fit->tried[cut->segments - fit->config.k_low];
         try->cut = cut;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "app/fit.h"
-#include "assess/tables.h"
 #include "assess/valley.h"
+#include "cluster/weighting.h"
 #include "core/memory.h"
 
 struct weighting fit_weighting(const struct fit *fit, int64_t w)
@@ -23,7 +23,7 @@ static status_t open_try(const struct fit *fit, struct fit_try *try)
     try->labelling = (struct labelling){.k = try->segments.k, .centroid = try->segments.centroid};
     if (try->cut) {
         try->labelling.segment = try->cut->segment;
-        try->labelling.leaf = fit->hierarchy.leaf;
+        try->labelling.leaf = &fit->hierarchy.leaf;
     }
     status_t status = labelling_open(&try->labelling, fit->customers.features);
     if (!status)
@@ -157,48 +157,11 @@ static status_t choose(struct fit *fit)
 
 /* ---- customers of the chosen segments ---- */
 
-static status_t follow_customers(struct fit *fit)
-{
-    const struct fit_try *try = fit->chosen;
-    int64_t replicates = fit->config.replicates;
-    int64_t size = try->segments.k * fit->customers.features;
-    struct labelling *other = NULL;
-    status_t status = memory_new(&other, replicates, sizeof *other, "labelings");
-    for (int64_t b = 0; !status && b < replicates; b++) {
-        other[b] = (struct labelling){.k = try->segments.k, .centroid = try->replicate_centroid + b * size};
-        status = labelling_open(&other[b], fit->customers.features);
-    }
-    if (!status)
-        status = tables_membership(&fit->customers, &try->labelling, other, replicates, try->stability.match,
-                                   fit->membership);
-    for (int64_t b = 0; other && b < replicates; b++)
-        labelling_close(&other[b]);
-    free(other);
-    return status;
-}
-
-static void follow_leaves(struct fit *fit)
-{
-    const int32_t *leaf = fit->hierarchy.leaf;
-    for (int64_t i = 0; i < fit->customers.partition.block_count * BLOCK_ROWS; i++)
-        fit->membership[i] = leaf[i] < 0 ? NAN : fit->chosen->stays[leaf[i]] / (float)fit->config.replicates;
-}
-
 static status_t take_customers(struct fit *fit)
 {
     struct fit_try *try = fit->chosen;
-    int64_t rows = fit->customers.partition.block_count * BLOCK_ROWS;
     log_phase_begin(&fit->log, "labels");
-    status_t status = memory_new(&try->segments.label, rows, sizeof *try->segments.label, "labels");
-    if (!status)
-        status = labelling_all(&try->labelling, &fit->customers, try->segments.label);
-    if (!status && fit->config.replicates > 0)
-        status = memory_new(&fit->membership, rows, sizeof *fit->membership, "membership");
-    if (!status && fit->membership && try->cut)
-        follow_leaves(fit);
-    else if (!status && fit->membership)
-        status = follow_customers(fit);
-    return comm_agree(fit->comm, status);
+    return comm_agree(fit->comm, segments_label(&fit->customers, &try->labelling, &try->segments));
 }
 
 status_t fit_judge(struct fit *fit)

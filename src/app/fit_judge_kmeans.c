@@ -13,7 +13,7 @@
 static void tell_replicates(struct fit *fit, const struct replicates *replicates)
 {
     double models = (double)replicates->count * (double)fit->customers.partition.row_count;
-    double visited = replicates->visited > 0 ? (double)replicates->visited : 1.0;
+    double visited = (double)replicates->visited;
     log_detail(
         &fit->log,
         "replicates and halves of %" PRId64 " segments: %" PRId64 " models; %" PRId64
@@ -29,12 +29,8 @@ static status_t learn_replicates(struct fit *fit, struct fit_try *try)
 {
     struct kmeans_settings settings = fit_kmeans_settings(&fit->config);
     int64_t count = fit->config.replicates + 2 * fit->splits;
-    int64_t size = try->segments.k * fit->customers.features;
     struct weighting *weighting = NULL;
-    status_t status =
-        memory_new(&try->replicate_centroid, count * size, sizeof(double), "centroids of replicates");
-    if (!status)
-        status = memory_new(&weighting, count, sizeof *weighting, "replicates");
+    status_t status = memory_new(&weighting, count, sizeof *weighting, "replicates");
     for (int64_t w = 0; !status && w < count; w++)
         weighting[w] = fit_weighting(fit, w);
     struct replicates replicates = {.k = try->segments.k,
@@ -47,7 +43,7 @@ static status_t learn_replicates(struct fit *fit, struct fit_try *try)
     if (!status)
         status = replicates_learn(&fit->customers, &fit->preparation, &settings, &replicates);
     free(weighting);
-    if (!status)
+    if (!status && replicates.visited > 0) /* else they were learned before the job was interrupted */
         tell_replicates(fit, &replicates);
     return status;
 }
@@ -131,43 +127,73 @@ static status_t take_pair(struct judging *judging, int64_t i, const struct conti
     return STATUS_OK;
 }
 
+/* Findings as far as they are counted: these, and how many of the pairs. */
+enum { FINDINGS = 7, FIELDS = FINDINGS + 1 };
+
+static void list_findings(const struct fit *fit, struct fit_try *try, const struct fit_try *before,
+                          struct journal_field field[FINDINGS])
+{
+    const struct stability *stability = &try->stability;
+    const int64_t number = sizeof(double);
+    int64_t replicates = fit->config.replicates;
+    int64_t k = try->segments.k;
+    int64_t tables = before ? before->segments.k * k : 0;
+    const struct journal_field all[FINDINGS] = {
+        {stability->ari, replicates * number},
+        {stability->jaccard, replicates * k * number},
+        {stability->match, replicates * k * (int64_t)sizeof *stability->match},
+        {stability->strength, 2 * fit->splits * number},
+        {try->seed_ari, try->kmeans.restarts * number},
+        {try->level, before ? k * number : 0},
+        {try->level_count, tables * (int64_t)sizeof *try->level_count}};
+    memcpy(field, all, sizeof all);
+}
+
+/* Pairs [first, first + count). */
+static status_t count_some(struct judging *judging, int64_t first, int64_t count)
+{
+    const struct fit *fit = judging->fit;
+    struct table_pair *pair = judging->pair + first;
+    status_t status = tables_count(&fit->customers, pair, count);
+    for (int64_t i = 0; !status && i < count; i++)
+        status = take_pair(judging, first + i, &pair[i].table, i + 1 < count ? &pair[i + 1].table : NULL);
+    status = comm_agree(fit->comm, status);
+    tables_free(pair, count);
+    return status;
+}
+
 /* As many at a time as memory allows, the two of a split together. */
 static status_t count_pairs(struct judging *judging)
 {
     const struct fit *fit = judging->fit;
+    struct journal *journal = fit->comm->journal;
     int64_t k = judging->try->segments.k;
     double most = floor(JUDGE_TABLE_BYTES / tables_bytes(k, k) / 2) * 2;
     int64_t step = most > 2 ? (int64_t)fmin(most, (double)judging->pairs) : 2;
     int64_t replicates = fit->config.replicates;
-    status_t status = STATUS_OK;
-    for (int64_t first = 0; !status && first < judging->pairs;) {
+    int64_t first = 0;
+    int64_t mark = journal_mark(journal);
+    struct journal_field field[FIELDS];
+    bool known = false;
+    list_findings(fit, judging->try, judging->before, field);
+    field[FINDINGS] = (struct journal_field){&first, sizeof first};
+    status_t status = journal_recall(journal, "agreement", field, FIELDS, &known);
+    bool torn = first > replicates && first < judging->models && (first - replicates) % 2 != 0;
+    if (!status && (first < 0 || first > judging->pairs || torn))
+        status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: agreement");
+    while (!status && first < judging->pairs) {
         /* so that splits, which follow the replicates, are not torn apart */
         int64_t end = first < replicates && first + step > replicates ? replicates : first + step;
         int64_t count = (end < judging->pairs ? end : judging->pairs) - first;
-        struct table_pair *pair = judging->pair + first;
-        status = tables_count(&fit->customers, pair, count);
-        for (int64_t i = 0; !status && i < count; i++)
-            status = take_pair(judging, first + i, &pair[i].table, i + 1 < count ? &pair[i + 1].table : NULL);
-        status = comm_agree(fit->comm, status);
-        tables_free(pair, count);
+        status = count_some(judging, first, count);
         first += count;
+        if (!status)
+            status = journal_keep(journal, mark, "agreement", field, FIELDS);
     }
     return status;
 }
 
-static status_t open_findings(const struct judging *judging)
-{
-    struct fit_try *try = judging->try;
-    status_t status =
-        memory_new(&try->seed_ari, try->kmeans.restarts, sizeof *try->seed_ari, "agreement of restarts");
-    if (!status && judging->before)
-        status = memory_new(&try->level, try->segments.k, sizeof *try->level, "stability of levels");
-    if (!status && judging->before)
-        status = memory_new(&try->level_count, judging->before->segments.k * try->segments.k,
-                            sizeof *try->level_count, "stability of levels");
-    return status;
-}
-
+/* Replicates and halves have been learned. */
 static status_t judge_kmeans(struct fit *fit, int64_t i)
 {
     struct judging judging = {.fit = fit,
@@ -175,8 +201,6 @@ static status_t judge_kmeans(struct fit *fit, int64_t i)
                               .before = i > 0 ? &fit->tried[i - 1] : NULL,
                               .models = fit->config.replicates + 2 * fit->splits};
     status_t status = open_labellings(&judging);
-    if (!status)
-        status = open_findings(&judging);
     status = comm_agree(fit->comm, status);
     if (!status) {
         list_pairs(&judging);
@@ -190,17 +214,71 @@ static status_t judge_kmeans(struct fit *fit, int64_t i)
     return status;
 }
 
+static status_t open_findings(const struct fit *fit, struct fit_try *try, const struct fit_try *before)
+{
+    int64_t models = fit->config.replicates + 2 * fit->splits;
+    status_t status =
+        memory_new(&try->seed_ari, try->kmeans.restarts, sizeof *try->seed_ari, "agreement of restarts");
+    if (!status)
+        status = memory_new(&try->replicate_centroid, models * try->segments.k * fit->customers.features,
+                            sizeof(double), "centroids of replicates");
+    if (!status && before)
+        status = memory_new(&try->level, try->segments.k, sizeof *try->level, "stability of levels");
+    if (!status && before)
+        status = memory_new(&try->level_count, before->segments.k * try->segments.k, sizeof *try->level_count,
+                            "stability of levels");
+    return comm_agree(fit->comm, status);
+}
+
+static status_t judge_try(struct fit *fit, int64_t i)
+{
+    status_t status = STATUS_OK;
+    if (fit->config.replicates + fit->splits > 0) {
+        log_phase_begin(&fit->log, "replicates");
+        status = learn_replicates(fit, &fit->tried[i]);
+    }
+    log_phase_begin(&fit->log, "agreement");
+    return status ? status : judge_kmeans(fit, i);
+}
+
+/* Whether what was recalled can be used: a match is a segment of the replicate. */
+static status_t check_matches(const struct fit *fit, const struct fit_try *try)
+{
+    for (int64_t i = 0; i < fit->config.replicates * try->segments.k; i++) {
+        int32_t match = try->stability.match[i];
+        if (match < -1 || match >= try->segments.k)
+            return status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: judged");
+    }
+    return STATUS_OK;
+}
+
+/* The i-th number of segments, or what the journal has of it. */
+static status_t find_judgement(struct fit *fit, int64_t i)
+{
+    struct journal *journal = fit->comm->journal;
+    struct fit_try *try = &fit->tried[i];
+    const struct fit_try *before = i > 0 ? &fit->tried[i - 1] : NULL;
+    int64_t size = try->segments.k * fit->customers.features * (int64_t)sizeof(double);
+    struct journal_field field[FIELDS];
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    status_t status = open_findings(fit, try, before);
+    if (status)
+        return status;
+    list_findings(fit, try, before, field);
+    field[FINDINGS] =
+        (struct journal_field){try->replicate_centroid, (fit->config.replicates + 2 * fit->splits) * size};
+    status = journal_recall(journal, "judged", field, FIELDS, &known);
+    if (status || known)
+        return status ? status : check_matches(fit, try);
+    status = judge_try(fit, i);
+    return status ? status : journal_keep(journal, mark, "judged", field, FIELDS);
+}
+
 status_t fit_judge_kmeans(struct fit *fit)
 {
     status_t status = STATUS_OK;
-    for (int64_t i = 0; !status && i < fit->tries; i++) {
-        if (fit->config.replicates + fit->splits > 0) {
-            log_phase_begin(&fit->log, "replicates");
-            status = learn_replicates(fit, &fit->tried[i]);
-        }
-        log_phase_begin(&fit->log, "agreement");
-        if (!status)
-            status = judge_kmeans(fit, i);
-    }
+    for (int64_t i = 0; !status && i < fit->tries; i++)
+        status = find_judgement(fit, i);
     return status;
 }

@@ -11,11 +11,15 @@ struct regrowing {
     struct fit *fit;
     struct retree retree;
     int64_t leaves;
-    int64_t *clusters;   /* tries */
-    int32_t *segment[2]; /* tries x leaves: of one tree, and of that of the other half */
-    int64_t *weight[2];  /* leaves */
-    int64_t *size;       /* leaves: customers */
-    int64_t *count;      /* of two tables */
+    int64_t *clusters;           /* tries */
+    int32_t *segment[2];         /* tries x leaves: of one tree, and of that of the other half */
+    int64_t *weight[2];          /* leaves */
+    int64_t *size;               /* leaves: customers */
+    int64_t *count;              /* of two tables */
+    int64_t done;                /* replicates and splits that have been taken in */
+    struct journal_field *field; /* what they have left, in `fields` parts */
+    int fields;
+    int64_t mark;
 };
 
 static status_t open_regrowing(struct regrowing *regrowing)
@@ -56,6 +60,7 @@ static void close_regrowing(struct regrowing *regrowing)
     free(regrowing->weight[1]);
     free(regrowing->size);
     free(regrowing->count);
+    free(regrowing->field);
     retree_close(&regrowing->retree);
 }
 
@@ -102,6 +107,66 @@ static void take_halves(struct regrowing *regrowing, int64_t split)
     }
 }
 
+/* ---- kept ---- */
+
+enum { FIELDS_OF_TRY = 5 };
+
+static void list_fields_of(struct fit *fit, struct fit_try *try, struct journal_field *field)
+{
+    struct stability *stability = &try->stability;
+    int64_t replicates = stability->replicates;
+    int64_t each = replicates * stability->k;
+    field[0] = (struct journal_field){stability->ari, replicates * (int64_t)sizeof *stability->ari};
+    field[1] = (struct journal_field){stability->jaccard, each * (int64_t)sizeof *stability->jaccard};
+    field[2] = (struct journal_field){stability->match, each * (int64_t)sizeof *stability->match};
+    field[3] = (struct journal_field){stability->strength,
+                                      2 * stability->splits * (int64_t)sizeof *stability->strength};
+    field[4] = (struct journal_field){try->stays, fit->hierarchy.leaves * (int64_t)sizeof *try->stays};
+}
+
+/* What comes from a file may be damaged. */
+static bool are_recalled_well(const struct regrowing *regrowing)
+{
+    const struct fit *fit = regrowing->fit;
+    bool well = regrowing->done >= 0 && regrowing->done <= fit->config.replicates + fit->splits;
+    for (int64_t i = 0; i < fit->tries; i++) {
+        const struct stability *stability = &fit->tried[i].stability;
+        for (int64_t j = 0; well && j < stability->replicates * stability->k; j++)
+            well = stability->match[j] >= -1 && stability->match[j] < stability->k;
+    }
+    return well;
+}
+
+/* What is known already, if anything. */
+static status_t recall_trees(struct regrowing *regrowing)
+{
+    struct fit *fit = regrowing->fit;
+    bool known = false;
+    status_t status = memory_new(&regrowing->field, 1 + fit->tries * FIELDS_OF_TRY, sizeof *regrowing->field,
+                                 "the journal");
+    status = comm_agree(fit->comm, status);
+    if (status)
+        return status;
+    regrowing->mark = journal_mark(fit->comm->journal);
+    regrowing->field[0] = (struct journal_field){&regrowing->done, sizeof regrowing->done};
+    regrowing->fields = 1;
+    for (int64_t i = 0; i < fit->tries; i++, regrowing->fields += FIELDS_OF_TRY)
+        list_fields_of(fit, &fit->tried[i], regrowing->field + regrowing->fields);
+    status = journal_recall(fit->comm->journal, "trees", regrowing->field, regrowing->fields, &known);
+    if (!status && known && !are_recalled_well(regrowing))
+        status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: trees of replicates");
+    return status;
+}
+
+static status_t keep_trees(struct regrowing *regrowing)
+{
+    regrowing->done++;
+    return journal_keep(regrowing->fit->comm->journal, regrowing->mark, "trees", regrowing->field,
+                        regrowing->fields);
+}
+
+/* ---- levels ---- */
+
 /* Cuts of one tree lie in each other, so that every segment comes from one. */
 static status_t compare_levels(struct fit *fit)
 {
@@ -138,6 +203,23 @@ static status_t grow(struct regrowing *regrowing, int64_t w, int place)
                        regrowing->segment[place], regrowing->weight[place]);
 }
 
+static status_t judge_replicate(struct regrowing *regrowing, int64_t b)
+{
+    status_t status = grow(regrowing, b, 0);
+    return status ? status : take_replicate(regrowing, b);
+}
+
+static status_t judge_halves(struct regrowing *regrowing, int64_t split)
+{
+    int64_t first = regrowing->fit->config.replicates + 2 * split;
+    status_t status = grow(regrowing, first, 0);
+    if (!status)
+        status = grow(regrowing, first + 1, 1);
+    if (!status)
+        take_halves(regrowing, split);
+    return status;
+}
+
 status_t fit_judge_trees(struct fit *fit)
 {
     struct regrowing regrowing = {.fit = fit};
@@ -147,17 +229,13 @@ status_t fit_judge_trees(struct fit *fit)
     if (!status)
         status = retree_open(&regrowing.retree, &fit->customers, &fit->preparation,
                              (enum linkage)fit->config.linkage, &fit->hierarchy);
-    for (int64_t b = 0; !status && b < replicates; b++) {
-        status = grow(&regrowing, b, 0);
+    if (!status)
+        status = recall_trees(&regrowing);
+    while (!status && regrowing.done < replicates + fit->splits) {
+        status = regrowing.done < replicates ? judge_replicate(&regrowing, regrowing.done)
+                                             : judge_halves(&regrowing, regrowing.done - replicates);
         if (!status)
-            status = take_replicate(&regrowing, b);
-    }
-    for (int64_t s = 0; !status && s < fit->splits; s++) {
-        status = grow(&regrowing, replicates + 2 * s, 0);
-        if (!status)
-            status = grow(&regrowing, replicates + 2 * s + 1, 1);
-        if (!status)
-            take_halves(&regrowing, s);
+            status = keep_trees(&regrowing);
     }
     if (!status)
         status = compare_levels(fit);

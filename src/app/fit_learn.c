@@ -41,7 +41,6 @@ void fit_free_tries(struct fit *fit)
     free(fit->tried);
     free(fit->gap);
     free(fit->selection.row);
-    free(fit->membership);
 }
 
 /* How the learning went, for -v: what was computed with, and what was not computed at all. */
@@ -49,7 +48,7 @@ static void tell_work(struct fit *fit, const struct kmeans_result *kmeans)
 {
     const struct kernels *kernels = fit->customers.kernels;
     double models = (double)kmeans->models * (double)fit->customers.partition.row_count;
-    double visited = kmeans->visited > 0 ? (double)kmeans->visited : 1.0;
+    double visited = (double)kmeans->visited;
     double assigned = kmeans->assigned > 0 ? (double)kmeans->assigned : 1.0;
     log_detail(
         &fit->log,
@@ -102,7 +101,7 @@ status_t fit_learn(struct fit *fit)
                 " centroids stay where they are: nothing is better by %g %%, or the customers are the same",
                 k[i], 100 * WARM_WORTH);
     }
-    if (!status)
+    if (!status && results[0].visited > 0) /* else it was learned before the job was interrupted */
         tell_work(fit, &results[0]);
     free(results);
     free(k);

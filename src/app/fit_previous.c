@@ -15,11 +15,6 @@
 /* Of a round of the join, on a rank: the prepared customers are not in memory yet. */
 static const int64_t JOIN_BYTES = INT64_C(128) << 20;
 
-static int64_t lanes_of_rank(const struct fit *fit)
-{
-    return fit->table.partition.block_count * BLOCK_ROWS;
-}
-
 bool fit_keeps_preparation(const struct fit *fit)
 {
     return fit->previous && fit->config.preparation == PREPARATION_KEEP;
@@ -40,7 +35,8 @@ double fit_previous_bytes(const struct fit *fit, int64_t rows_of_rank)
     if (!fit->previous)
         return 0.0;
     const struct saved_model *model = &fit->previous->model;
-    double labels = (3.0 * (double)rows_of_rank + (double)model->rows / fit->comm->size) * sizeof(int32_t);
+    double labels = 2.0 * (double)rows_of_rank * row_numbers_width(model->k) +
+                    (double)model->rows / fit->comm->size * sizeof(int32_t);
     double places = (double)(model->leaves + 4 * model->k) * (double)model->features * sizeof(double);
     return labels + places + (double)JOIN_BYTES;
 }
@@ -125,7 +121,7 @@ status_t fit_previous_columns(struct fit *fit, int64_t *features, int64_t *count
 
 /* ---- this year's customers, last year ---- */
 
-static status_t join_customers(struct fit *fit, const struct labelled *labelled, const int32_t *takes_part)
+static status_t join_customers(struct fit *fit, const struct labelled *labelled)
 {
     struct fit_previous *previous = fit->previous;
     struct join_side before = {
@@ -135,12 +131,11 @@ static status_t join_customers(struct fit *fit, const struct labelled *labelled,
     struct join_side after = {
         .path = fit->config.input_path,
         .advice = "input.duplicates: first keeps the first row",
-        .rows = {.id = &fit->source.id, .partition = fit->table.partition, .label = takes_part}};
-    int64_t shared = 0;
-    status_t status = join_lookup(fit->comm, &before, &after, previous->model.k, JOIN_BYTES, previous->found,
-                                  previous->lapsed);
-    for (int64_t i = 0; !status && i < lanes_of_rank(fit); i++)
-        shared += previous->found[i] >= 0;
+        .rows = {
+            .id = &fit->source.id, .partition = fit->table.partition, .left_out = fit->table.left_out}};
+    status_t status = join_lookup(fit->comm, &before, &after, previous->model.k, JOIN_BYTES,
+                                  &previous->found, previous->lapsed);
+    int64_t shared = status ? 0 : row_numbers_count(&previous->found);
     if (!status)
         status = comm_sum_i64(fit->comm, &shared, 1);
     if (!status && shared == 0)
@@ -154,7 +149,7 @@ static status_t join_customers(struct fit *fit, const struct labelled *labelled,
     return status;
 }
 
-static status_t find_customers(struct fit *fit, const int32_t *takes_part)
+static status_t find_customers(struct fit *fit)
 {
     const struct label_places places = {NULL, NULL, NULL};
     const struct saved_model *model = &fit->previous->model;
@@ -166,7 +161,7 @@ static status_t find_customers(struct fit *fit, const int32_t *takes_part)
     if (!status)
         status = comm_agree(fit->comm, labelled_renumber(&labelled, model->k, model->number));
     if (!status)
-        status = join_customers(fit, &labelled, takes_part);
+        status = join_customers(fit, &labelled);
     fit->previous->left_out = labelled.left_out;
     labelled_close(&labelled);
     return status;
@@ -177,6 +172,7 @@ static status_t find_customers(struct fit *fit, const int32_t *takes_part)
 static status_t go_without(struct fit *fit, status_t failure)
 {
     struct fit_previous *previous = fit->previous;
+    previous->is_scored = !failure;
     if (!failure || fit_keeps_preparation(fit) || failure->code != EXIT_BAD_DATA)
         return failure;
     snprintf(previous->missing, sizeof previous->missing,
@@ -184,36 +180,22 @@ static status_t go_without(struct fit *fit, status_t failure)
     log_warning(&fit->log, "%s", previous->missing);
     status_free(failure);
     drift_close(&previous->drift);
-    free(previous->old_label);
-    previous->old_label = NULL;
+    row_numbers_free(&previous->old_label);
     return STATUS_OK;
 }
 
 status_t fit_score_previous(struct fit *fit)
 {
     struct fit_previous *previous = fit->previous;
-    int32_t *takes_part = NULL;
     if (!previous)
         return STATUS_OK;
-    int64_t lanes = lanes_of_rank(fit);
-    status_t status = memory_new(&previous->found, lanes, sizeof *previous->found, "customers");
-    if (!status)
-        status = memory_new(&previous->old_label, lanes, sizeof *previous->old_label, "customers");
-    if (!status)
-        status = memory_new(&previous->lapsed, previous->model.k, sizeof *previous->lapsed, "customers");
-    if (!status)
-        status = memory_new(&takes_part, lanes, sizeof *takes_part, "customers");
-    status = comm_agree(fit->comm, status);
-    for (int64_t i = 0; !status && i < lanes; i++)
-        takes_part[i] = -(fit->table.left_out[i / TILE_ROWS] >> (i % TILE_ROWS) & 1);
+    status_t status = comm_agree(fit->comm, memory_new(&previous->lapsed, previous->model.k,
+                                                       sizeof *previous->lapsed, "customers"));
     log_phase_begin(&fit->log, "last year's model");
-    struct rescore rescore = {fit->comm, &fit->log, &previous->model, &fit->source, takes_part};
+    struct rescore rescore = {fit->comm, &fit->log, &previous->model, &fit->source, fit->table.left_out};
     if (!status)
-        status = go_without(fit, rescore_run(&rescore, previous->old_label, &previous->drift));
-    if (!status)
-        status = find_customers(fit, takes_part);
-    free(takes_part);
-    return status;
+        status = go_without(fit, rescore_run(&rescore, &previous->old_label, &previous->drift));
+    return status ? status : find_customers(fit);
 }
 
 void fit_free_previous(struct fit *fit)
@@ -224,8 +206,8 @@ void fit_free_previous(struct fit *fit)
     migration_free(&previous->migration);
     drift_close(&previous->drift);
     saved_model_free(&previous->model);
-    free(previous->found);
-    free(previous->old_label);
+    row_numbers_free(&previous->found);
+    row_numbers_free(&previous->old_label);
     free(previous->lapsed);
     free(previous->centroid);
     free(previous->carried);

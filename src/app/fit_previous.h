@@ -3,6 +3,7 @@
 #ifndef LOHKO_APP_FIT_PREVIOUS_H
 #define LOHKO_APP_FIT_PREVIOUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "app/migration_report.h"
@@ -10,6 +11,7 @@
 #include "assess/migration.h"
 #include "cluster/warm.h"
 #include "core/status.h"
+#include "data/row_numbers.h"
 #include "data/saved_model.h"
 
 struct fit;
@@ -17,12 +19,12 @@ struct fit_try;
 
 struct fit_previous {
     struct saved_model model;
-    int32_t *found;     /* of this rank's rows, BLOCK_ROWS a block: the segment last year, as an index of the
-                           model's; -1: new, or takes no part */
-    int32_t *old_label; /* likewise: the segment that last year's model gives the customer now; -1 none. NULL
-                           where it could not score them */
-    int64_t *lapsed;    /* the model's k */
-    int64_t left_out;   /* last year's customers without a segment */
+    struct row_numbers found;     /* of this rank's rows: the segment last year, as an index of the model's;
+                                     -1: new, or takes no part */
+    struct row_numbers old_label; /* likewise: the segment that last year's model gives the customer now */
+    bool is_scored;               /* it could score them; else nobody has an old label */
+    int64_t *lapsed;              /* the model's k */
+    int64_t left_out;             /* last year's customers without a segment */
     struct drift drift;
     char missing[512]; /* why the model could not score them; empty where it did */
     double *centroid;  /* last year's in this year's prepared units; the model's k x features of now */

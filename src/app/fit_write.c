@@ -8,6 +8,7 @@
 #include "assess/distance_quantile.h"
 #include "cluster/score.h"
 #include "core/memory.h"
+#include "data/results_assignments.h"
 #include "data/results_hierarchy.h"
 #include "data/saved_model.h"
 
@@ -122,7 +123,7 @@ static status_t list_tree(const struct fit *fit, struct tree_content *content)
                                                     .preparation = &fit->preparation,
                                                     .every_customer = tree->every_customer,
                                                     .leaves = tree->leaves,
-                                                    .leaf = tree->leaf,
+                                                    .leaf = &tree->leaf,
                                                     .linkage = tree->tree.linkage,
                                                     .leaf_centroid = tree->leaf_centroid,
                                                     .leaf_size = tree->leaf_size,
@@ -196,16 +197,17 @@ struct numbering {
     const int64_t *number; /* NULL: their indices */
 };
 
-static void make_assignments(void *context, int64_t first, int64_t count, const struct assignments *piece)
+static status_t make_assignments(void *context, int64_t first, int64_t count, const struct assignments *piece)
 {
-    struct numbering *numbering = context;
-    score_blocks(&numbering->score, first, count, piece);
-    for (int64_t i = 0; numbering->number && i < count * BLOCK_ROWS; i++) {
+    const struct numbering *numbering = context;
+    status_t status = score_blocks(&numbering->score, first, count, piece);
+    for (int64_t i = 0; !status && numbering->number && i < count * BLOCK_ROWS; i++) {
         if (piece->segment[i] >= 0)
             piece->segment[i] = (int32_t)numbering->number[piece->segment[i]];
         if (piece->runner_up[i] >= 0)
             piece->runner_up[i] = (int32_t)numbering->number[piece->runner_up[i]];
     }
+    return status;
 }
 
 static status_t write_figures(struct fit *fit, double far, struct results_file *results)
@@ -225,14 +227,14 @@ static status_t write_results(struct fit *fit, const struct tree_content *tree)
                                             .centroids = {.k = fit->segments->k,
                                                           .features = fit->segments->features,
                                                           .centroid = fit->segments->centroid},
-                                            .label = fit->segments->label},
+                                            .label = &fit->segments->label},
                                   .number = fit->chosen->number};
     double far = (double)NAN;
     status_t status = distance_quantile(&fit->customers, fit->segments, fit->survey.customers / FAR_IN, &far);
     if (!status)
         status = comm_agree(comm, comm->rank == 0 ? create_results(fit, tree, &results) : STATUS_OK);
     if (!status)
-        status = results_write_assignments(&results, comm, &fit->table, make_assignments, &numbering);
+        status = results_write_scores(&results, comm, &fit->table, make_assignments, &numbering);
     if (!status && fit->config.leaves != 0)
         status = results_write_hierarchy(&results, comm, &tree->hierarchy);
     if (!status)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "app/fit.h"
+#include "assess/tables.h"
 #include "core/memory.h"
 #include "data/results_stability.h"
 
@@ -220,6 +221,71 @@ static status_t write_levels(const struct fit *fit, struct results_file *results
     return status;
 }
 
+/* ---- in how many replicates each customer stays ---- */
+
+struct staying {
+    const struct fit *fit;
+    struct membership membership; /* of k-means */
+};
+
+static status_t follow_customers(void *context, int64_t first, int64_t count, float *share)
+{
+    const struct staying *staying = context;
+    return tables_membership(&staying->fit->customers, &staying->membership, first, count, share);
+}
+
+/* A tree's replicates weigh leaves, and who is in a leaf stays with it. */
+static status_t follow_leaves(void *context, int64_t first, int64_t count, float *share)
+{
+    const struct fit *fit = ((const struct staying *)context)->fit;
+    int32_t leaf[BLOCK_ROWS];
+    for (int64_t b = 0; b < count; b++) {
+        row_numbers_get(&fit->hierarchy.leaf, first + b, leaf);
+        for (int i = 0; i < BLOCK_ROWS; i++)
+            share[b * BLOCK_ROWS + i] =
+                leaf[i] < 0 ? NAN : fit->chosen->stays[leaf[i]] / (float)fit->config.replicates;
+    }
+    return STATUS_OK;
+}
+
+/* What close_replicates gives back, whatever is returned. */
+static status_t open_replicates(const struct fit *fit, struct labelling **other)
+{
+    const struct fit_try *try = fit->chosen;
+    int64_t size = try->segments.k * fit->customers.features;
+    status_t status = memory_new(other, fit->config.replicates, sizeof **other, "labelings");
+    for (int64_t b = 0; !status && b < fit->config.replicates; b++) {
+        (*other)[b] =
+            (struct labelling){.k = try->segments.k, .centroid = try->replicate_centroid + b * size};
+        status = labelling_open(&(*other)[b], fit->customers.features);
+    }
+    return status;
+}
+
+static void close_replicates(const struct fit *fit, struct labelling *other)
+{
+    for (int64_t b = 0; other && b < fit->config.replicates; b++)
+        labelling_close(&other[b]);
+    free(other);
+}
+
+static status_t write_membership(const struct fit *fit, struct results_file *results)
+{
+    const struct fit_try *try = fit->chosen;
+    const struct partition *partition = &fit->customers.partition;
+    struct staying staying = {.fit = fit};
+    struct labelling *other = NULL;
+    if (try->cut)
+        return results_write_membership(results, fit->comm, partition, follow_leaves, &staying);
+    status_t status = comm_agree(fit->comm, open_replicates(fit, &other));
+    staying.membership =
+        (struct membership){&try->labelling, other, fit->config.replicates, try->stability.match};
+    if (!status)
+        status = results_write_membership(results, fit->comm, partition, follow_customers, &staying);
+    close_replicates(fit, other);
+    return status;
+}
+
 status_t fit_write_stability(const struct fit *fit, struct results_file *results)
 {
     status_t status = STATUS_OK;
@@ -234,7 +300,7 @@ status_t fit_write_stability(const struct fit *fit, struct results_file *results
     }
     status = comm_agree(fit->comm, status);
     if (!status && fit->config.replicates > 0)
-        status = results_write_membership(results, fit->comm, &fit->customers.partition, fit->membership);
+        status = write_membership(fit, results);
     return status;
 }
 

@@ -1,7 +1,6 @@
 #include "app/rescore.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "cluster/scorer.h"
 #include "core/memory.h"
@@ -11,27 +10,19 @@ struct scoring {
     const struct rescore *rescore;
     struct scorer *scorer;
     struct drift *drift;
-    int32_t *label;
+    struct row_numbers *label;
     struct assignments piece; /* of a block */
 };
-
-static void leave_out(const int32_t *takes_part, uint16_t *left_out)
-{
-    for (int i = 0; i < BLOCK_ROWS; i++) {
-        if (takes_part[i] < 0)
-            left_out[i / TILE_ROWS] |= (uint16_t)(1U << (i % TILE_ROWS));
-    }
-}
 
 static status_t score(void *context, const struct raw_block *block)
 {
     struct scoring *scoring = context;
-    leave_out(scoring->rescore->takes_part + block->local * BLOCK_ROWS, block->left_out);
+    for (int t = 0; t < BLOCK_TILES; t++)
+        block->left_out[t] |= scoring->rescore->left_out[block->local * BLOCK_TILES + t];
     status_t status = scorer_block(scoring->scorer, block, &scoring->piece);
     if (status)
         return status;
-    memcpy(scoring->label + block->local * BLOCK_ROWS, scoring->piece.segment,
-           BLOCK_ROWS * sizeof *scoring->label);
+    row_numbers_put(scoring->label, block->local, scoring->piece.segment);
     drift_take(scoring->drift, block, scoring->piece.segment, scoring->piece.distance);
     return STATUS_OK;
 }
@@ -51,6 +42,9 @@ static status_t open_scoring(struct scoring *scoring, int64_t **column)
         status = memory_new(&piece->runner_up, BLOCK_ROWS, sizeof *piece->runner_up, "scores");
     if (!status)
         status = memory_new(&piece->shadow, BLOCK_ROWS, sizeof *piece->shadow, "scores");
+    struct partition part = partition_of(rescore->source->rows, rescore->comm->rank, rescore->comm->size);
+    if (!status)
+        status = row_numbers_open(scoring->label, part.block_count, rescore->model->k);
     if (!status)
         status = drift_open(scoring->drift, rescore->model);
     return comm_agree(rescore->comm, status);
@@ -65,7 +59,7 @@ static void close_scoring(struct scoring *scoring)
     free(scoring->piece.shadow);
 }
 
-status_t rescore_run(const struct rescore *rescore, int32_t *label, struct drift *drift)
+status_t rescore_run(const struct rescore *rescore, struct row_numbers *label, struct drift *drift)
 {
     struct scoring scoring = {.rescore = rescore, .drift = drift, .label = label};
     struct comm *comm = rescore->comm;

@@ -172,8 +172,16 @@ static status_t find_covariance(struct measuring *measuring)
     const struct customers *customers = measuring->customers;
     int64_t d = measuring->box->features;
     double *covariance = measuring->box->axis;
-    status_t status = STATUS_OK;
-    for (int64_t first = 0; !status && first < d; first = measuring->end) {
+    struct journal *journal = customers->comm->journal;
+    int64_t first = 0;
+    const struct journal_field field[] = {{covariance, d * d * (int64_t)sizeof *covariance},
+                                          {&first, sizeof first}};
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    status_t status = journal_recall(journal, "covariance", field, 2, &known);
+    if (!status && (first < 0 || first > d))
+        status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: covariance");
+    while (!status && first < d) {
         measuring->first = first;
         measuring->end = end_of_strip(d, first);
         int64_t sums = place_of(d, first, measuring->end, measuring->end);
@@ -187,6 +195,9 @@ static status_t find_covariance(struct measuring *measuring)
                 covariance[f * d + g] = covariance[g * d + f] = sum / (double)customers->used;
             }
         }
+        first = measuring->end;
+        if (!status)
+            status = journal_keep(journal, mark, "covariance", field, 2);
     }
     return status;
 }
@@ -282,16 +293,21 @@ static status_t find_extent(struct measuring *measuring)
 
 /* ---- all of it ---- */
 
-static status_t measuring_open(struct measuring *measuring)
+static status_t box_open(const struct customers *customers, struct box *box)
 {
-    struct box *box = measuring->box;
-    int64_t d = box->features;
+    int64_t d = customers->features;
+    *box = (struct box){.features = d};
     double **of_features[] = {&box->mean, &box->low, &box->high};
     status_t status = memory_new(&box->axis, d * d, sizeof *box->axis, "the principal axes");
     for (int i = 0; !status && i < 3; i++)
         status = memory_new(of_features[i], d, sizeof(double), "the customers' box");
-    if (!status)
-        status = memory_new(&measuring->sum, sums_at_once(d), sizeof *measuring->sum, "the covariance");
+    return comm_agree(customers->comm, status);
+}
+
+static status_t measuring_open(struct measuring *measuring)
+{
+    int64_t d = measuring->box->features;
+    status_t status = memory_new(&measuring->sum, sums_at_once(d), sizeof *measuring->sum, "the covariance");
     if (!status)
         status =
             memory_new(&measuring->centred, d * STRIDE, sizeof *measuring->centred, "a block of customers");
@@ -302,9 +318,8 @@ static status_t measuring_open(struct measuring *measuring)
     return comm_agree(measuring->customers->comm, status);
 }
 
-status_t box_measure(const struct customers *customers, struct box *box)
+static status_t measure(const struct customers *customers, struct box *box)
 {
-    *box = (struct box){.features = customers->features};
     struct measuring measuring = {.customers = customers, .box = box};
     status_t status = measuring_open(&measuring);
     if (!status)
@@ -320,6 +335,33 @@ status_t box_measure(const struct customers *customers, struct box *box)
     free(measuring.low);
     free(measuring.high);
     return status;
+}
+
+status_t box_measure(const struct customers *customers, struct box *box)
+{
+    status_t status = box_open(customers, box);
+    return status ? status : measure(customers, box);
+}
+
+status_t box_find(const struct customers *customers, double share, struct box *box)
+{
+    struct journal *journal = customers->comm->journal;
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    status_t status = box_open(customers, box);
+    if (status)
+        return status;
+    int64_t size = box->features * (int64_t)sizeof(double);
+    const struct journal_field field[] = {
+        {box->mean, size}, {box->axis, box->features * size}, {box->low, size}, {box->high, size}};
+    enum { FIELDS = sizeof field / sizeof field[0] };
+    status = journal_recall(journal, "box", field, FIELDS, &known);
+    if (status || known)
+        return status;
+    status = measure(customers, box);
+    if (!status && share > 0)
+        status = box_trim(customers, share, box);
+    return status ? status : journal_keep(journal, mark, "box", field, FIELDS);
 }
 
 void box_free(struct box *box)

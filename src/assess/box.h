@@ -26,6 +26,10 @@ void box_free(struct box *box);
 status_t box_trim(const struct customers *customers, double share, struct box *box)
     __attribute__((warn_unused_result));
 
+/* Both, the second where share is above 0; or what the journal (core/journal.h) has of them. Collective. */
+status_t box_find(const struct customers *customers, double share, struct box *box)
+    __attribute__((warn_unused_result));
+
 /* Bytes that box_measure takes on a rank. Local. */
 double box_bytes(int64_t features);
 

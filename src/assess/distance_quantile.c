@@ -47,8 +47,10 @@ static void count_block(void *context, const struct block *block)
 {
     const struct counting *counting = context;
     int64_t features = counting->segments->features;
+    int32_t of_block[BLOCK_ROWS];
+    row_numbers_get(&counting->segments->label, block->local, of_block);
     for (int64_t t = 0; t < BLOCK_TILES; t++) {
-        const int32_t *label = counting->segments->label + block->local * BLOCK_ROWS + t * TILE_ROWS;
+        const int32_t *label = of_block + t * TILE_ROWS;
         double square[TILE_ROWS];
         own_squares(block->tiles + t * features * TILE_ROWS, features, counting->segments->centroid, label,
                     square);

@@ -22,21 +22,32 @@ struct measuring {
 
 /* Of the cut of a tree: cluster[leaf[i]] is the segment of this rank's i-th customer. NULL: all are in one.
  */
-static status_t measure_cut(const struct reference *set, const int32_t *leaf, const int32_t *cluster,
-                            int64_t k, double *inertia)
+static void label_block(const struct reference *set, int64_t block, const struct row_numbers *leaf,
+                        const int32_t *cluster, struct row_numbers *label)
+{
+    int64_t left = set->customers.partition.row_count - block * BLOCK_ROWS;
+    int32_t of_block[BLOCK_ROWS];
+    if (leaf)
+        row_numbers_get(leaf, block, of_block);
+    for (int i = 0; i < BLOCK_ROWS; i++)
+        of_block[i] = i >= left ? -1 : leaf ? cluster[of_block[i]] : 0;
+    row_numbers_put(label, block, of_block);
+}
+
+static status_t measure_cut(const struct reference *set, const struct row_numbers *leaf,
+                            const int32_t *cluster, int64_t k, double *inertia)
 {
     const struct partition *part = &set->customers.partition;
     struct segmentation segments = {.k = k};
     int32_t *number = NULL;
-    status_t status =
-        memory_new(&segments.label, part->block_count * BLOCK_ROWS, sizeof *segments.label, "labels");
+    status_t status = row_numbers_open(&segments.label, part->block_count, k);
     if (!status)
         status = memory_new(&number, k, sizeof *number, "segment numbers");
     status = comm_agree(set->customers.comm, status);
     if (!status) {
-        for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++)
-            segments.label[i] = i >= part->row_count ? -1 : cluster ? cluster[leaf[i]] : 0;
-        status = segments_from_labels(&set->customers, &set->preparation, &segments, number);
+        for (int64_t b = 0; b < part->block_count; b++)
+            label_block(set, b, leaf, cluster, &segments.label);
+        status = segments_from_labels(&set->customers, &set->preparation, NULL, &segments, number);
     }
     *inertia = segments.inertia;
     free(number);
@@ -86,7 +97,7 @@ static status_t measure_tree(const struct measuring *measuring, double *inertia)
         int64_t k = measuring->gaps[g].k;
         status = hierarchy_cut(comm, &result, k, cluster);
         if (!status)
-            status = measure_cut(set, result.leaf, cluster, k, &inertia[g]);
+            status = measure_cut(set, &result.leaf, cluster, k, &inertia[g]);
     }
     free(cluster);
     hierarchy_free(&result);
@@ -101,21 +112,36 @@ static double log_per_customer(double inertia, int64_t customers)
     return log(inertia / (double)customers);
 }
 
+static struct journal_field logarithms(const struct measuring *measuring)
+{
+    int64_t count = measuring->settings->references * measuring->count;
+    return (struct journal_field){measuring->logarithm, count * (int64_t)sizeof *measuring->logarithm};
+}
+
 static status_t measure_sets(struct measuring *measuring, struct log *log)
 {
     const struct gap_settings *settings = measuring->settings;
-    status_t status = STATUS_OK;
-    for (int64_t r = 0; !status && r < settings->references; r++) {
+    struct journal *journal = measuring->set.customers.comm->journal;
+    int64_t r = 0;
+    const struct journal_field field[] = {logarithms(measuring), {&r, sizeof r}};
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    status_t status = journal_recall(journal, "reference set", field, 2, &known);
+    if (!status && r < 0)
+        status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: reference set");
+    while (!status && r < settings->references) {
         double *of_set = measuring->logarithm + r * measuring->count;
         reference_draw(&measuring->set, settings->seed, r);
         status = settings->tree ? measure_tree(measuring, of_set) : measure_kmeans(measuring, of_set);
         for (int64_t g = 0; g < measuring->count; g++)
             of_set[g] = log_per_customer(of_set[g], measuring->set.customers.used);
-        log_show_progress(log,
-                          &(struct log_progress){.step_name = "reference set",
-                                                 .step = r + 1,
-                                                 .steps = settings->references,
-                                                 .fraction = (double)(r + 1) / (double)settings->references});
+        r++;
+        if (!status)
+            status = journal_keep(journal, mark, "reference set", field, 2);
+        log_show_progress(log, &(struct log_progress){.step_name = "reference set",
+                                                      .step = r,
+                                                      .steps = settings->references,
+                                                      .fraction = (double)r / (double)settings->references});
     }
     return status;
 }
@@ -139,6 +165,25 @@ static void take_gap(const struct measuring *measuring, int64_t g, int64_t custo
     gap->error = comparable ? sqrt(squares / sets) * sqrt(1 + 1 / sets) : (double)NAN;
 }
 
+/* Of all sets; or what the journal has of them. */
+static status_t find_logarithms(struct measuring *measuring, const struct customers *customers,
+                                int64_t reference_customers)
+{
+    struct journal *journal = customers->comm->journal;
+    const struct journal_field field = logarithms(measuring);
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    status_t status = journal_recall(journal, "gaps", &field, 1, &known);
+    if (status || known)
+        return status;
+    status = box_find(customers, measuring->settings->trim, &measuring->box);
+    if (!status)
+        status = reference_open(&measuring->set, customers, &measuring->box, reference_customers);
+    if (!status)
+        status = measure_sets(measuring, customers->log);
+    return status ? status : journal_keep(journal, mark, "gaps", &field, 1);
+}
+
 /* With more, segments of so few customers each say little of more customers. */
 static int64_t most_segments(int64_t reference_customers)
 {
@@ -160,13 +205,7 @@ status_t gap_measure(const struct customers *customers, const struct gap_setting
         comm_agree(customers->comm, memory_new(&measuring.logarithm, settings->references * measuring.count,
                                                sizeof *measuring.logarithm, "gaps"));
     if (!status)
-        status = box_measure(customers, &measuring.box);
-    if (!status && settings->trim > 0)
-        status = box_trim(customers, settings->trim, &measuring.box);
-    if (!status)
-        status = reference_open(&measuring.set, customers, &measuring.box, *reference_customers);
-    if (!status)
-        status = measure_sets(&measuring, customers->log);
+        status = find_logarithms(&measuring, customers, *reference_customers);
     for (int64_t g = 0; !status && g < measuring.count; g++)
         take_gap(&measuring, g, customers->used);
     reference_close(&measuring.set);

@@ -320,19 +320,52 @@ static status_t walk(struct measuring *measuring, customers_visitor visit, int64
     return status ? status : comm_sum_exact(customers->comm, measuring->sums, count);
 }
 
+static status_t measure(struct measuring *measuring)
+{
+    status_t status = walk(measuring, spread_block, 2 * measuring->segments);
+    for (int64_t s = 0; !status && s < measuring->count; s++)
+        take_spreads(measuring, &measuring->shape[s]);
+    if (!status)
+        status = walk(measuring, compare_block, measuring->segments);
+    for (int64_t s = 0; !status && s < measuring->count; s++)
+        take_silhouettes(measuring, &measuring->shape[s]);
+    return status;
+}
+
+enum { FIELDS = 5 }; /* of a segmentation */
+
+static void list_fields(struct indices *indices, struct journal_field field[FIELDS])
+{
+    const int64_t number = sizeof(double);
+    field[0] = (struct journal_field){&indices->inertia, number};
+    field[1] = (struct journal_field){&indices->silhouette, number};
+    field[2] = (struct journal_field){&indices->calinski_harabasz, number};
+    field[3] = (struct journal_field){&indices->davies_bouldin, number};
+    field[4] = (struct journal_field){indices->segment_silhouette, indices->k * number};
+}
+
 status_t indices_measure(const struct customers *customers, struct indices *indices, int64_t count)
 {
     struct measuring measuring = {.customers = customers};
-    status_t status = comm_agree(customers->comm, measuring_open(&measuring, indices, count));
+    struct journal *journal = customers->comm->journal;
+    struct journal_field *field = NULL;
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    status_t status = measuring_open(&measuring, indices, count);
     if (!status)
-        status = walk(&measuring, spread_block, 2 * measuring.segments);
+        status = memory_new(&field, count * FIELDS, sizeof *field, "indices");
+    status = comm_agree(customers->comm, status);
     for (int64_t s = 0; !status && s < count; s++)
-        take_spreads(&measuring, &measuring.shape[s]);
+        list_fields(&indices[s], field + s * FIELDS);
     if (!status)
-        status = walk(&measuring, compare_block, measuring.segments);
-    for (int64_t s = 0; !status && s < count; s++)
-        take_silhouettes(&measuring, &measuring.shape[s]);
+        status = journal_recall(journal, "indices", field, (int)count * FIELDS, &known);
+    if (!status && !known) {
+        status = measure(&measuring);
+        if (!status)
+            status = journal_keep(journal, mark, "indices", field, (int)count * FIELDS);
+    }
     measuring_close(&measuring);
+    free(field);
     return status;
 }
 

@@ -297,19 +297,18 @@ static status_t measure(const struct sampling *sampling, const struct sample *sa
     return status;
 }
 
-status_t indices_sample_silhouette(const struct customers *customers, const struct indices *indices,
-                                   int64_t count, int64_t size, uint64_t seed, double *value,
-                                   int64_t *sampled)
+/* Of `size` customers. */
+static status_t find_silhouettes(const struct customers *customers, const struct indices *indices,
+                                 int64_t count, int64_t size, uint64_t seed, double *value)
 {
     struct sampling sampling = {.customers = customers, .indices = indices, .count = count, .seed = seed};
-    *sampled = size < customers->used ? size : customers->used;
-    struct sample sample = {.customers = *sampled, .features = customers->features, .count = count};
+    struct sample sample = {.customers = size, .features = customers->features, .count = count};
     status_t status = memory_new(&sampling.label, count * BLOCK_ROWS, sizeof *sampling.label, "labels");
     if (!status)
         status = nearest_open(&sampling.nearest, customers);
     status = comm_agree(customers->comm, status);
     if (!status)
-        status = draw(&sampling, *sampled);
+        status = draw(&sampling, size);
     if (!status)
         status = gather(&sampling, &sample);
     if (!status)
@@ -319,4 +318,20 @@ status_t indices_sample_silhouette(const struct customers *customers, const stru
     free(sampling.drawn);
     sample_close(&sample);
     return status;
+}
+
+status_t indices_sample_silhouette(const struct customers *customers, const struct indices *indices,
+                                   int64_t count, int64_t size, uint64_t seed, double *value,
+                                   int64_t *sampled)
+{
+    struct journal *journal = customers->comm->journal;
+    const struct journal_field field = {value, count * (int64_t)sizeof *value};
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    *sampled = size < customers->used ? size : customers->used;
+    status_t status = journal_recall(journal, "silhouettes", &field, 1, &known);
+    if (status || known)
+        return status;
+    status = find_silhouettes(customers, indices, count, *sampled, seed, value);
+    return status ? status : journal_keep(journal, mark, "silhouettes", &field, 1);
 }

@@ -8,6 +8,7 @@
 
 #include "core/comm.h"
 #include "core/status.h"
+#include "data/row_numbers.h"
 
 /* What became of a segment (after MONIC: Spiliopoulou, Ntoutsi, Theodoridis and Schult, KDD 2006). */
 enum transition {
@@ -95,13 +96,12 @@ struct migration {
     double *drift_deviations; /* the same in standard deviations of all customers before */
 };
 
-/* Counts customers over the ranks' rows: `found` and `after` label each of `rows` rows (-1: new; takes no
- * part), `old_model` too (-1: not scored) unless NULL on all ranks (no steps); lapsed: k before, alike on all
- * ranks. The sides and the places are set. EXIT_NO_MEMORY where the tables that are made here and in
+/* Counts customers over the ranks' rows: `found` and `after` label each of this rank's rows (-1: new; takes
+ * no part), `old_model` too (-1: not scored) unless NULL (no steps); lapsed: k before, alike on all ranks. The sides and the places are set. EXIT_NO_MEMORY where the tables that are made here and in
  * migration_measure have no room. Collective; alike on all ranks. */
-status_t migration_count(struct comm *comm, const int32_t *found, const int32_t *old_model,
-                         const int32_t *after, int64_t rows, const int64_t *lapsed,
-                         struct migration *migration) __attribute__((warn_unused_result));
+status_t migration_count(struct comm *comm, const struct row_numbers *found,
+                         const struct row_numbers *old_model, const struct row_numbers *after,
+                         const int64_t *lapsed, struct migration *migration) __attribute__((warn_unused_result));
 
 /* Everything else, from the counts and the places. Either side may have no segments. */
 status_t migration_measure(struct migration *migration) __attribute__((warn_unused_result));

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "assess/migration.h"
 #include "core/memory.h"
@@ -68,24 +69,43 @@ static status_t grow(struct tally *tally)
     return STATUS_OK;
 }
 
-static status_t tally_rows(const struct migration *migration, const int32_t *found, const int32_t *old_model,
-                           const int32_t *after, int64_t rows, struct tally *tally)
+static status_t tally_block(const struct migration *migration, const int32_t *found, const int32_t *old_model,
+                            const int32_t *after, struct tally *tally)
 {
     int64_t k = migration->before.k;
     status_t status = STATUS_OK;
-    for (int64_t row = 0; !status && row < rows; row++) {
+    for (int row = 0; !status && row < BLOCK_ROWS; row++) {
         if (after[row] < 0)
             continue;
         if (2 * tally->used >= tally->slots)
             status = grow(tally);
         if (status)
             break;
-        int64_t old = old_model && old_model[row] >= 0 ? old_model[row] : k;
+        int64_t old = old_model[row] >= 0 ? old_model[row] : k;
         int64_t key = key_of(migration, found[row] < 0 ? k : found[row], old, after[row]);
         struct way *slot = find_slot(tally, key);
         tally->used += slot->customers == 0;
         slot->key = key;
         slot->customers++;
+    }
+    return status;
+}
+
+static status_t tally_rows(const struct migration *migration, const struct row_numbers *found,
+                           const struct row_numbers *old_model, const struct row_numbers *after,
+                           struct tally *tally)
+{
+    int32_t found_here[BLOCK_ROWS];
+    int32_t old_here[BLOCK_ROWS];
+    int32_t after_here[BLOCK_ROWS];
+    status_t status = STATUS_OK;
+    memset(old_here, -1, sizeof old_here);
+    for (int64_t b = 0; !status && b < after->blocks; b++) {
+        row_numbers_get(found, b, found_here);
+        row_numbers_get(after, b, after_here);
+        if (old_model)
+            row_numbers_get(old_model, b, old_here);
+        status = tally_block(migration, found_here, old_here, after_here, tally);
     }
     return status;
 }
@@ -212,20 +232,17 @@ static status_t check_memory(struct comm *comm, const struct migration *migratio
     return comm_agree(comm, status);
 }
 
-status_t migration_count(struct comm *comm, const int32_t *found, const int32_t *old_model,
-                         const int32_t *after, int64_t rows, const int64_t *lapsed,
-                         struct migration *migration)
+status_t migration_count(struct comm *comm, const struct row_numbers *found,
+                         const struct row_numbers *old_model, const struct row_numbers *after,
+                         const int64_t *lapsed, struct migration *migration)
 {
     struct tally tally = {.slots = 0};
     struct way *way = NULL;
     int64_t ways = 0;
-    int64_t has_steps = old_model != NULL; /* a rank without rows has no array */
-    status_t status = comm_max_i64(comm, &has_steps, 1);
-    migration->has_steps = has_steps != 0;
+    migration->has_steps = old_model != NULL;
+    status_t status = check_memory(comm, migration);
     if (!status)
-        status = check_memory(comm, migration);
-    if (!status)
-        status = comm_agree(comm, tally_rows(migration, found, old_model, after, rows, &tally));
+        status = comm_agree(comm, tally_rows(migration, found, old_model, after, &tally));
     if (!status)
         status = gather(comm, &tally, &way, &ways);
     if (!status)

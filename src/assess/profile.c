@@ -127,11 +127,16 @@ static void take_medians(struct profile *profile, const struct select_request *r
     }
 }
 
-static status_t count_sizes(const struct table *table, const int32_t *label, struct profile *profile)
+static status_t count_sizes(const struct table *table, const struct row_numbers *label,
+                            struct profile *profile)
 {
-    for (int64_t i = 0; i < table->partition.row_count; i++) {
-        if (label[i] >= 0)
-            profile->size[label[i]]++;
+    int32_t of_block[BLOCK_ROWS];
+    for (int64_t b = 0; b < table->partition.block_count; b++) {
+        row_numbers_get(label, b, of_block);
+        for (int i = 0; i < BLOCK_ROWS; i++) {
+            if (of_block[i] >= 0)
+                profile->size[of_block[i]]++;
+        }
     }
     return comm_sum_i64(table->comm, profile->size, profile->k);
 }
@@ -179,8 +184,8 @@ static status_t walk(struct table *table, const struct pilot *pilot, struct grou
     return status;
 }
 
-status_t profile_run(struct table *table, const struct survey *survey, const int32_t *label, int64_t k,
-                     struct profile *profile)
+status_t profile_run(struct table *table, const struct survey *survey, const struct row_numbers *label,
+                     int64_t k, struct profile *profile)
 {
     *profile = (struct profile){.k = k, .columns = table->columns, .customers = survey->customers};
     status_t status = comm_agree(table->comm, profile_open(profile));

@@ -8,6 +8,7 @@
 #include "core/status.h"
 #include "data/deciles.h"
 #include "data/moments.h"
+#include "data/row_numbers.h"
 #include "data/survey.h"
 #include "data/table.h"
 
@@ -31,9 +32,9 @@ struct profile {
     struct deciles deciles; /* of the features, over the customers in a segment */
 };
 
-/* `label`: of this rank's rows, BLOCK_ROWS a block, -1 for none. Collective. */
-status_t profile_run(struct table *table, const struct survey *survey, const int32_t *label, int64_t k,
-                     struct profile *profile) __attribute__((warn_unused_result));
+/* `label`: of this rank's rows. Collective. */
+status_t profile_run(struct table *table, const struct survey *survey, const struct row_numbers *label,
+                     int64_t k, struct profile *profile) __attribute__((warn_unused_result));
 void profile_free(struct profile *profile);
 
 /* Mean difference to all customers in population standard deviations; 0 where nothing varies. Local. */

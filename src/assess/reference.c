@@ -83,34 +83,36 @@ void reference_close(struct reference *reference)
     reference->width = NULL;
 }
 
-static void draw_block(struct reference *reference, const struct block *block, uint64_t seed, int64_t number)
+/* Local block `local`. */
+static void draw_block(struct reference *reference, int64_t local, uint64_t seed, int64_t number)
 {
     int64_t d = reference->customers.features;
-    float *tiles = reference->customers.tiles + block->local * BLOCK_ROWS * d;
-    double *squares = reference->customers.squares + 2 * block->local;
+    const struct partition *part = &reference->customers.partition;
+    int64_t block = part->first_block + local;
+    int64_t rows = partition_block_rows(part, block);
+    float *tiles = reference->customers.tiles + local * BLOCK_ROWS * d;
+    double *squares = reference->customers.squares + 2 * local;
     struct exactsum sum = {.pending = 0};
     for (int64_t f = 0; f < d; f++) {
         double width = reference->width[f];
         double quantum = reference->preparation.feature[f].quantum;
         double square[BLOCK_ROWS] = {0};
-        for (int64_t i = 0; i < block->rows; i++) {
+        for (int64_t i = 0; i < rows; i++) {
             double share =
-                random_uniform(seed, RANDOM_REFERENCE, block->first_row + i, (uint32_t)(number * d + f));
+                random_uniform(seed, RANDOM_REFERENCE, block * BLOCK_ROWS + i, (uint32_t)(number * d + f));
             float at = (float)(rint((share - 0.5) * width / quantum) * quantum + 0.0); /* no negative zero */
             tiles[(i / TILE_ROWS * d + f) * TILE_ROWS + i % TILE_ROWS] = at;
             square[i] = (double)at * (double)at;
         }
-        exactsum_add_all(&sum, square, block->rows);
+        exactsum_add_all(&sum, square, rows);
     }
     exactsum_value(&sum, &squares[0], &squares[1]);
 }
 
 void reference_draw(struct reference *reference, uint64_t seed, int64_t number)
 {
-    for (int64_t local = 0; local < reference->customers.partition.block_count; local++) {
-        struct block block = customers_block(&reference->customers, local);
-        draw_block(reference, &block, seed, number);
-    }
+    for (int64_t local = 0; local < reference->customers.partition.block_count; local++)
+        draw_block(reference, local, seed, number);
 }
 
 double reference_bytes(int64_t rows, int64_t features, int ranks)

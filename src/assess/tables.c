@@ -133,50 +133,47 @@ double tables_bytes(int64_t rows, int64_t columns)
 
 /* ---- membership ---- */
 
-struct membership {
-    const struct labelling *own;
-    const struct labelling *others;
-    int64_t count;
-    const int32_t *match;
+struct following {
+    const struct membership *membership;
+    int64_t first;
     float *share;
     struct nearest nearest;
-    int32_t own_label[BLOCK_ROWS];
-    int32_t label[BLOCK_ROWS];
+    int32_t own[BLOCK_ROWS];
+    int32_t other[BLOCK_ROWS];
 };
 
 static void follow_block(void *context, const struct block *block)
 {
-    struct membership *membership = context;
-    float *share = membership->share + block->local * BLOCK_ROWS;
-    const int32_t *own = membership->own_label;
+    struct following *following = context;
+    const struct membership *membership = following->membership;
+    float *share = following->share + (block->local - following->first) * BLOCK_ROWS;
+    const int32_t *own = following->own;
     memset(share, 0, BLOCK_ROWS * sizeof *share);
-    labelling_block(membership->own, &membership->nearest, block, membership->own_label);
+    labelling_block(membership->own, &following->nearest, block, following->own);
     for (int64_t o = 0; o < membership->count; o++) {
         const int32_t *match = membership->match + o * membership->own->k;
-        labelling_block(&membership->others[o], &membership->nearest, block, membership->label);
+        labelling_block(&membership->others[o], &following->nearest, block, following->other);
         for (int i = 0; i < block->rows; i++)
-            share[i] += own[i] >= 0 && match[own[i]] == membership->label[i] ? 1.0F : 0.0F;
+            share[i] += own[i] >= 0 && match[own[i]] == following->other[i] ? 1.0F : 0.0F;
     }
     for (int i = 0; i < BLOCK_ROWS; i++)
         share[i] = i < block->rows && own[i] >= 0 ? share[i] / (float)membership->count : NAN;
 }
 
-status_t tables_membership(const struct customers *customers, const struct labelling *own,
-                           const struct labelling *others, int64_t count, const int32_t *match, float *share)
+status_t tables_membership(const struct customers *customers, const struct membership *membership,
+                           int64_t first, int64_t blocks, float *share)
 {
-    struct membership *membership = NULL;
-    status_t status = memory_new(&membership, 1, sizeof *membership, "membership");
+    struct following *following = NULL;
+    status_t status = memory_new(&following, 1, sizeof *following, "membership");
     if (status)
         return status;
-    membership->own = own;
-    membership->others = others;
-    membership->count = count;
-    membership->match = match;
-    membership->share = share;
-    status = nearest_open(&membership->nearest, customers);
+    following->membership = membership;
+    following->first = first;
+    following->share = share;
+    status = nearest_open(&following->nearest, customers);
     if (!status)
-        status = customers_walk(customers, NULL, 0, follow_block, membership);
-    nearest_close(&membership->nearest);
-    free(membership);
+        status = customers_walk_part(customers, first, blocks, follow_block, following);
+    nearest_close(&following->nearest);
+    free(following);
     return status;
 }

@@ -26,11 +26,18 @@ void tables_free(struct table_pair *pairs, int64_t count);
 /* Bytes of a pair's table, and of its part in the reduction. Local. */
 double tables_bytes(int64_t rows, int64_t columns);
 
-/* Of each of this rank's customers: the share of the `count` labelings in which it is where its own segment
- * has been matched to: match[i * own->k + h] is the segment of labeling i that h is matched with, -1 for
- * none. share: BLOCK_ROWS a block; NaN for customers left out. Local; a failure is this rank's own. */
-status_t tables_membership(const struct customers *customers, const struct labelling *own,
-                           const struct labelling *others, int64_t count, const int32_t *match, float *share)
-    __attribute__((warn_unused_result));
+/* In which of other labelings a customer stays where it is. */
+struct membership {
+    const struct labelling *own;
+    const struct labelling *others; /* count */
+    int64_t count;
+    const int32_t *match; /* [i * own->k + h]: the segment of labeling i that h is matched with, -1 for none */
+};
+
+/* Of each customer of this rank's `blocks` local blocks from `first` on: the share of the other labelings in
+ * which it is where its own segment has been matched to. share: BLOCK_ROWS a block; NaN for customers left
+ * out. Local; a failure is this rank's own. */
+status_t tables_membership(const struct customers *customers, const struct membership *membership,
+                           int64_t first, int64_t blocks, float *share) __attribute__((warn_unused_result));
 
 #endif

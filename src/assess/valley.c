@@ -43,6 +43,23 @@ static double squared_distance(const double *a, const double *b, int64_t feature
     return sum;
 }
 
+/* By a walk, or from the journal. */
+static status_t find_counts(struct valley *valley)
+{
+    struct comm *comm = valley->customers->comm;
+    const struct journal_field field = {valley->count, sizeof valley->count};
+    int64_t mark = journal_mark(comm->journal);
+    bool known = false;
+    status_t status = journal_recall(comm->journal, "borders", &field, 1, &known);
+    if (status || known)
+        return status;
+    if (valley->means.k > 1)
+        status = comm_agree(comm, customers_walk(valley->customers, NULL, 0, look_at_block, valley));
+    if (!status)
+        status = comm_sum_i64(comm, valley->count, 2);
+    return status ? status : journal_keep(comm->journal, mark, "borders", &field, 1);
+}
+
 status_t valley_measure(const struct customers *customers, int64_t k, const double *means,
                         const int64_t *size, double *ratio)
 {
@@ -60,11 +77,9 @@ status_t valley_measure(const struct customers *customers, int64_t k, const doub
     valley.means.centroid = kept;
     for (int64_t i = 0; !status && i < valley.means.k * valley.means.k; i++)
         valley.apart[i] = squared_distance(kept + i / valley.means.k * d, kept + i % valley.means.k * d, d);
-    if (!status && valley.means.k > 1)
-        status = customers_walk(customers, NULL, 0, look_at_block, &valley);
     status = comm_agree(customers->comm, status);
     if (!status)
-        status = comm_sum_i64(customers->comm, valley.count, 2);
+        status = find_counts(&valley);
     if (!status && valley.count[0] + valley.count[1] > 0)
         *ratio = 2 * (double)valley.count[0] / (double)valley.count[1];
     free(kept);

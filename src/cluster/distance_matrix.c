@@ -7,7 +7,10 @@
 #include "core/lanes.h"
 #include "core/memory.h"
 
-enum { GROUP = 64 /* columns; rows are whole groups long */ };
+enum {
+    GROUP = 64,       /* columns; rows are whole groups long */
+    VOTE_PAIRS = 1024 /* that are merged between two votes */
+};
 
 /* ---- which rows are whose ---- */
 
@@ -67,10 +70,12 @@ static void place_of(const struct points *points, int64_t point, double *place, 
 }
 
 /* `group`: for the places of GROUP points and one more. */
-static void fill_rows(struct distance_matrix *matrix, const struct points *points, double *group)
+static status_t fill_rows(struct distance_matrix *matrix, const struct points *points, double *group)
 {
     double *x = group + points->features * GROUP;
     for (int64_t begin = 0; begin < matrix->stride; begin += GROUP) {
+        if (comm_is_stopping(matrix->comm))
+            return comm_stopped();
         int64_t count = matrix->slots - begin < GROUP ? matrix->slots - begin : GROUP;
         for (int64_t j = 0; j < count; j++)
             place_of(points, begin + j, group + j, GROUP);
@@ -83,6 +88,7 @@ static void fill_rows(struct distance_matrix *matrix, const struct points *point
             row[i] = INFINITY;
         }
     }
+    return STATUS_OK;
 }
 
 status_t distance_matrix_open(struct distance_matrix *matrix, const struct points *points, bool complete)
@@ -97,7 +103,7 @@ status_t distance_matrix_open(struct distance_matrix *matrix, const struct point
     if (!status)
         status = memory_new(&group, points->features * (GROUP + 1), sizeof *group, "places of points");
     if (!status)
-        fill_rows(matrix, points, group);
+        status = fill_rows(matrix, points, group);
     free(group);
     return comm_agree(points->comm, status);
 }
@@ -237,6 +243,8 @@ status_t distance_matrix_merge(struct distance_matrix *matrix, const struct dist
             status = comm_receive(comm, from, gone, bytes);
         if (!status && to == comm->rank)
             merge_rows(matrix, pair, pairs, p, gone);
+        if ((p + 1) % VOTE_PAIRS == 0)
+            status = comm_agree(comm, status);
     }
     return status;
 }

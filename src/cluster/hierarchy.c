@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cluster/leaves.h"
+#include "cluster/linkage_rounds.h"
 #include "cluster/places.h"
 #include "core/memory.h"
 
@@ -30,7 +31,7 @@ static status_t link_customers(const struct customers *customers, const struct h
     struct merge *merge = NULL;
     result->leaves = customers->used;
     log_phase_begin(customers->log, "gathering leaves");
-    status_t status = places_open(&places, customers, node, result->leaf);
+    status_t status = places_open(&places, customers, node, &result->leaf);
     result->distinct = places.points.count;
     if (!status)
         status = comm_agree(customers->comm, memory_new(&merge, result->distinct, sizeof *merge, "merges"));
@@ -67,7 +68,7 @@ static status_t link_leaves(const struct customers *customers, struct node *node
     if (!status)
         status = comm_agree(customers->comm, memory_new(&merge, points.count, sizeof *merge, "merges"));
     if (!status)
-        status = linkage_ward(&points, merge, &result->work);
+        status = linkage_run(&points, LINKAGE_WARD, merge, &result->work);
     if (!status)
         status = comm_agree(customers->comm, customers->comm->rank == 0
                                                  ? dendrogram_build(&result->tree, result->leaves, merge)
@@ -82,7 +83,7 @@ static status_t link_micro_clusters(const struct customers *customers, const str
 {
     struct leaves leaves;
     status_t status = leaves_learn(customers, preparation, settings->leaves, settings->fewer, settings->seed,
-                                   result->leaf, &leaves);
+                                   &result->leaf, &leaves);
     if (!status) {
         result->leaves = leaves.count;
         result->distinct = leaves.count;
@@ -107,8 +108,8 @@ status_t hierarchy_run(const struct customers *customers, const struct preparati
     if (!settings->every_customer && !settings->fewer && settings->leaves > customers->used)
         return status_new(EXIT_BAD_DATA, "%" PRId64 " customers are fewer than hierarchy.leaves = %" PRId64,
                           customers->used, settings->leaves);
-    status = memory_new(&result->leaf, customers->partition.block_count * BLOCK_ROWS, sizeof *result->leaf,
-                        "leaves");
+    status = row_numbers_open(&result->leaf, customers->partition.block_count,
+                              settings->every_customer ? customers->used : settings->leaves);
     status = comm_agree(customers->comm, status);
     status = status_first(status, node_open(&node, customers->comm, 0));
     if (!status && settings->every_customer)
@@ -121,7 +122,7 @@ status_t hierarchy_run(const struct customers *customers, const struct preparati
 
 void hierarchy_free(struct hierarchy_result *result)
 {
-    free(result->leaf);
+    row_numbers_free(&result->leaf);
     free(result->leaf_centroid);
     free(result->leaf_place);
     free(result->leaf_size);
@@ -132,12 +133,17 @@ void hierarchy_free(struct hierarchy_result *result)
 double hierarchy_bytes(const struct hierarchy_settings *settings, int64_t customers, int64_t rows,
                        int64_t features, int ranks, int ranks_here)
 {
-    double labels = (double)rows * sizeof(int32_t);
+    int64_t leaves = settings->every_customer ? customers : settings->leaves;
+    double labels = (double)rows * row_numbers_width(leaves);
     if (!settings->every_customer)
         return labels + leaves_bytes(settings->leaves, rows, features, ranks) +
+               linkage_rounds_bytes(settings->leaves) +
                linkage_points_bytes(settings->leaves, features) / ranks_here;
-    /* the merges of each rank, and the first one's matrix, lists of equal customers and merges once more */
-    double merges = (double)customers * (2 * sizeof(struct merge) + 4 * sizeof(double) + 4 * sizeof(int32_t));
+    /* the merges of each rank, and the first one's matrix, lists of equal customers, merges once more and
+     * journal */
+    double merges =
+        (double)customers * (2 * sizeof(struct merge) + 4 * sizeof(double) + 4 * sizeof(int32_t)) +
+        linkage_rounds_bytes(customers);
     double shared = places_bytes(customers, features) / ranks_here;
     if (settings->linkage == LINKAGE_AVERAGE || settings->linkage == LINKAGE_COMPLETE)
         return labels + merges + shared + linkage_matrix_bytes(customers, ranks);

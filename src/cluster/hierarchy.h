@@ -12,6 +12,7 @@
 #include "cluster/linkage.h"
 #include "core/status.h"
 #include "data/customers.h"
+#include "data/row_numbers.h"
 
 struct hierarchy_settings {
     enum linkage linkage;
@@ -25,9 +26,9 @@ struct hierarchy_result {
     bool every_customer;
     int64_t leaves;
     int64_t features;
-    int32_t *leaf;         /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out. Where every
-                              customer is a leaf they are numbered in row order, left-out ones skipped */
-    double *leaf_centroid; /* leaves x features, prepared units; NULL where every customer is a leaf */
+    struct row_numbers leaf; /* of this rank's customers; none for those left out. Where every customer is a
+                                leaf they are numbered in row order, left-out ones skipped */
+    double *leaf_centroid;   /* leaves x features, prepared units; NULL where every customer is a leaf */
     double *leaf_place; /* leaves x features: each customer's leaf is the nearest of these; NULL likewise */
     int64_t *leaf_size; /* leaves: customers; NULL likewise */
     struct dendrogram tree; /* rank 0 only */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/kmeans_result.h"
 #include "cluster/lloyd.h"
 #include "cluster/minibatch.h"
 #include "cluster/panel.h"
@@ -46,6 +47,7 @@ struct group {
     int64_t batch;    /* customers in the first mini-batch */
     int64_t taken;
     int64_t batches;
+    struct journal_field *field; /* of all results */
     struct panel panel;
     struct minibatch_plan plan;
     struct lloyd lloyd;
@@ -139,21 +141,6 @@ static status_t settle_numbers(struct panel *panel, int64_t best)
     return status;
 }
 
-static status_t take_segments(const struct panel *panel, int64_t best, struct segmentation *segments)
-{
-    const struct model *model = &panel->model[best];
-    size_t size = (size_t)(model->k * panel->customers->features) * sizeof *segments->centroid;
-    *segments = (struct segmentation){.k = model->k};
-    status_t status = segments_open(segments, panel->customers);
-    if (status)
-        return status;
-    memcpy(segments->centroid, model->centroid, size);
-    memcpy(segments->sum, model->sum, size);
-    memcpy(segments->size, model->count, (size_t)model->k * sizeof *segments->size);
-    segments_measure(segments, panel->squares);
-    return STATUS_OK;
-}
-
 static void tell_work(const struct group *group, struct kmeans_result *result)
 {
     const struct panel *panel = &group->panel;
@@ -171,23 +158,18 @@ static void tell_work(const struct group *group, struct kmeans_result *result)
 }
 
 /* Of models [first, first + models), which are restarts. */
-static status_t choose_best(const struct panel *panel, int64_t models, int64_t first,
-                            struct kmeans_result *result)
+static void choose_best(const struct panel *panel, int64_t models, int64_t first,
+                        struct kmeans_result *result)
 {
     int64_t size = panel->model[first].k * panel->customers->features;
-    status_t status =
-        memory_new(&result->restart_inertia, result->restarts, sizeof(double), "inertia of restarts");
-    if (!status)
-        status = memory_new(&result->restart_centroid, result->restarts * size, sizeof(double), "centroids");
     result->best_restart = 0;
-    for (int64_t r = 0; !status && r < models; r++) {
+    for (int64_t r = 0; r < models; r++) {
         const struct model *model = &panel->model[first + r];
         result->restart_inertia[r] = model->inertia;
         memcpy(result->restart_centroid + r * size, model->centroid, (size_t)size * sizeof(double));
         if (model->inertia < panel->model[first + result->best_restart].inertia)
             result->best_restart = r;
     }
-    return comm_agree(panel->customers->comm, status);
 }
 
 /* The start from the earlier segmentation, as the last restart; it becomes the model that goes on where it is
@@ -221,7 +203,7 @@ static void let_stand(const struct panel *panel, struct model *best, const struc
                       struct kmeans_result *result)
 {
     bool is_better = best->inertia < warm->standing_inertia * (1 - WARM_WORTH);
-    if (!warm->standing || (is_better && !warm->same_customers))
+    if (!warm->stands || (is_better && !warm->same_customers))
         return;
     memcpy(best->centroid, warm->standing,
            (size_t)(best->k * panel->customers->features) * sizeof *best->centroid);
@@ -232,17 +214,18 @@ static void let_stand(const struct panel *panel, struct model *best, const struc
 }
 
 /* The i-th of the group's numbers of segments. */
-static status_t finish(struct group *group, int64_t i)
+static status_t find_segments(struct group *group, int64_t i)
 {
     const struct kmeans_settings *settings = group->settings;
     struct kmeans_result *result = &group->results[i];
     struct panel *panel = &group->panel;
     struct warm warm = {.centroid = NULL};
     int64_t first = i * settings->restarts;
-    status_t status = choose_best(panel, settings->restarts, first, result);
+    choose_best(panel, settings->restarts, first, result);
     int64_t best = first + result->best_restart;
     result->converged = lloyd_converged(&group->lloyd, best);
-    if (!status && settings->start)
+    status_t status = STATUS_OK;
+    if (settings->start)
         status = try_start(group, i, result, &warm);
     log_phase_begin(panel->customers->log, "swaps");
     if (!status && settings->polish && group->k[i] > 1)
@@ -254,18 +237,37 @@ static status_t finish(struct group *group, int64_t i)
     if (!status)
         status = settle_numbers(panel, best);
     if (!status)
-        status = comm_agree(panel->customers->comm, take_segments(panel, best, &result->segments));
+        kmeans_result_take(result, panel, best);
     panel->model[best].learning = false;
     return status;
+}
+
+static status_t finish(struct group *group, int64_t i)
+{
+    struct journal *journal = group->panel.customers->comm->journal;
+    struct lloyd *lloyd = &group->lloyd;
+    struct journal_field field[KMEANS_FIELDS + 2];
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    kmeans_result_fields(&group->results[i], field);
+    field[KMEANS_FIELDS] = (struct journal_field){&lloyd->passes, sizeof lloyd->passes};
+    field[KMEANS_FIELDS + 1] = (struct journal_field){&lloyd->refills, sizeof lloyd->refills};
+    status_t status = journal_recall(journal, "segments", field, KMEANS_FIELDS + 2, &known);
+    if (status || known)
+        return status ? status : kmeans_result_check(&group->results[i]);
+    status = find_segments(group, i);
+    return status ? status : journal_keep(journal, mark, "segments", field, KMEANS_FIELDS + 2);
 }
 
 static status_t seed_group(struct group *group)
 {
     const struct kmeans_settings *settings = group->settings;
     struct panel *panel = &group->panel;
-    status_t status = STATUS_OK;
+    int64_t mark = journal_mark(panel->customers->comm->journal);
+    bool known = false;
     log_phase_begin(panel->customers->log, "seeding");
-    for (int64_t i = 0; !status && i < group->count; i++) {
+    status_t status = panel_recall(panel, "seeds", NULL, 0, &known);
+    for (int64_t i = 0; !status && !known && i < group->count; i++) {
         struct seeds seeds;
         status = seeds_draw_from_all(panel->customers, panel->preparation, group->k[i],
                                      group->plan.strata * BLOCK_ROWS, settings->seed, &seeds);
@@ -273,7 +275,7 @@ static status_t seed_group(struct group *group)
             status = seeds_choose(&seeds, panel, i * settings->restarts, settings->restarts, 0);
         seeds_free(&seeds);
     }
-    return status;
+    return status || known ? status : panel_keep(panel, mark, "seeds", NULL, 0);
 }
 
 static status_t learn(struct group *group)
@@ -299,8 +301,8 @@ static status_t learn(struct group *group)
     return status;
 }
 
-static status_t run_group(const struct customers *customers, const struct preparation *preparation,
-                          struct group *group)
+static status_t learn_group(const struct customers *customers, const struct preparation *preparation,
+                            struct group *group)
 {
     const struct kmeans_settings *settings = group->settings;
     int64_t models = group->count * settings->restarts;
@@ -320,6 +322,40 @@ static status_t run_group(const struct customers *customers, const struct prepar
     minibatch_plan_close(&group->plan);
     lloyd_close(&group->lloyd);
     panel_close(&group->panel);
+    return status;
+}
+
+static status_t open_results(const struct customers *customers, struct group *group)
+{
+    status_t status =
+        memory_new(&group->field, group->count * KMEANS_FIELDS, sizeof *group->field, "results");
+    for (int64_t i = 0; !status && i < group->count; i++) {
+        struct kmeans_result *result = &group->results[i];
+        status = kmeans_result_open(result, customers, group->k[i]);
+        if (!status)
+            kmeans_result_fields(result, group->field + i * KMEANS_FIELDS);
+    }
+    return comm_agree(customers->comm, status);
+}
+
+static status_t run_group(const struct customers *customers, const struct preparation *preparation,
+                          struct group *group)
+{
+    struct journal *journal = customers->comm->journal;
+    int64_t mark = journal_mark(journal);
+    int fields = (int)group->count * KMEANS_FIELDS;
+    bool known = false;
+    status_t status = open_results(customers, group);
+    if (!status)
+        status = journal_recall(journal, "k-means", group->field, fields, &known);
+    for (int64_t i = 0; !status && known && i < group->count; i++)
+        status = kmeans_result_check(&group->results[i]);
+    if (!status && !known) {
+        status = learn_group(customers, preparation, group);
+        if (!status)
+            status = journal_keep(journal, mark, "k-means", group->field, fields);
+    }
+    free(group->field);
     return status;
 }
 
@@ -357,12 +393,4 @@ status_t kmeans_run(const struct customers *customers, const struct preparation 
         first += group.count;
     }
     return status;
-}
-
-void kmeans_free(struct kmeans_result *result)
-{
-    segments_free(&result->segments);
-    free(result->restart_inertia);
-    free(result->restart_centroid);
-    *result = (struct kmeans_result){0};
 }

@@ -38,9 +38,9 @@ void labelling_block(const struct labelling *labelling, struct nearest *nearest,
         nearest_block(nearest, block, &labelling->centroids, label);
         return;
     }
-    const int32_t *leaf = labelling->leaf + block->local * BLOCK_ROWS;
+    row_numbers_get(labelling->leaf, block->local, label);
     for (int i = 0; i < BLOCK_ROWS; i++)
-        label[i] = i < block->rows && leaf[i] >= 0 ? labelling->segment[leaf[i]] : -1;
+        label[i] = i < block->rows && label[i] >= 0 ? labelling->segment[label[i]] : -1;
 }
 
 struct label_walk {

@@ -8,14 +8,15 @@
 #include "cluster/nearest.h"
 #include "core/status.h"
 #include "data/customers.h"
+#include "data/row_numbers.h"
 
 struct labelling {
     int64_t k;
     /* By the nearest centroid: */
     const double *centroid; /* k x features, prepared units; not owned, like the next two */
     /* Or, where this is not NULL, by the leaf: */
-    const int32_t *segment; /* of each leaf */
-    const int32_t *leaf;    /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out */
+    const int32_t *segment;         /* of each leaf */
+    const struct row_numbers *leaf; /* of this rank's customers; none for those left out */
     /* Owned: */
     float *narrow;
     float *half_square;

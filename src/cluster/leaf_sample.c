@@ -78,24 +78,36 @@ static status_t take_blocks(struct leaf_sample *sample)
 
 /* ---- different ones ---- */
 
+struct finding {
+    const struct leaf_sample *sample;
+    struct row_set *set;
+    int64_t wanted;
+    float *value; /* features: of a customer */
+};
+
+static void find_in_block(void *context, const struct block *block)
+{
+    struct finding *finding = context;
+    int64_t d = finding->sample->customers->features;
+    for (int row = 0; row < block->rows && finding->set->count < finding->wanted; row++) {
+        const float *from = block->tiles + row / TILE_ROWS * d * TILE_ROWS + row % TILE_ROWS;
+        if (table_is_left_out(block->left_out, row))
+            continue;
+        for (int64_t f = 0; f < d; f++)
+            finding->value[f] = from[f * TILE_ROWS];
+        row_set_add(finding->set, finding->value, block->first_row + row);
+    }
+}
+
 /* Takes this rank's first `wanted` different customers into `set`. */
 static status_t find_different(const struct leaf_sample *sample, struct row_set *set, int64_t wanted)
 {
-    int64_t d = sample->customers->features;
-    float *value = NULL;
-    status_t status = memory_new(&value, d, sizeof *value, "a customer");
-    for (int64_t b = 0; !status && b < sample->customers->partition.block_count; b++) {
-        struct block block = customers_block(sample->customers, b);
-        for (int row = 0; row < block.rows && set->count < wanted; row++) {
-            const float *from = block.tiles + row / TILE_ROWS * d * TILE_ROWS + row % TILE_ROWS;
-            if (table_is_left_out(block.left_out, row))
-                continue;
-            for (int64_t f = 0; f < d; f++)
-                value[f] = from[f * TILE_ROWS];
-            row_set_add(set, value, block.first_row + row);
-        }
-    }
-    free(value);
+    struct finding finding = {.sample = sample, .set = set, .wanted = wanted};
+    status_t status =
+        memory_new(&finding.value, sample->customers->features, sizeof *finding.value, "a customer");
+    if (!status)
+        status = customers_walk(sample->customers, NULL, 0, find_in_block, &finding);
+    free(finding.value);
     return status;
 }
 

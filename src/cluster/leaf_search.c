@@ -83,7 +83,7 @@ static status_t open_tree(struct leaf_search *search, struct log *log, const dou
 status_t leaf_search_open(struct leaf_search *search, struct comm *comm, struct log *log,
                           const double *centroid, int64_t count, int64_t features)
 {
-    *search = (struct leaf_search){.slot = NULL};
+    *search = (struct leaf_search){.comm = comm};
     status_t status = node_open(&search->node, comm, 1);
     if (!status)
         status = comm_agree(comm, open_tree(search, log, centroid, count, features));
@@ -152,6 +152,8 @@ static status_t visit_tiles(const struct leaf_search *search, struct leaf_rows *
         int count = left < KERNEL_LANES ? (int)left : KERNEL_LANES;
         gather_tile(search, rows, rows->order + i, count, tile);
         visit(context, rows, rows->order + i, count, tile);
+        if (comm_is_stopping(search->comm))
+            status = comm_stopped();
     }
     free(tile);
     return status;

@@ -11,7 +11,8 @@
 #include "data/customers.h"
 
 struct leaf_search {
-    struct node node; /* this rank alone */
+    struct comm *comm; /* that may be asked to stop */
+    struct node node;  /* this rank alone */
     struct neighbours all;
     int32_t *slot; /* count: of each centroid in the tree */
     /* For hints: means of runs of slots, and the centroids of each run, in the order of slots. */

@@ -13,6 +13,7 @@
 #include "core/status.h"
 #include "data/customers.h"
 #include "data/prepare.h"
+#include "data/row_numbers.h"
 
 struct leaves {
     int64_t count;
@@ -23,11 +24,12 @@ struct leaves {
     double inertia;   /* sum of squared distances of all customers to the mean of their leaf */
 };
 
-/* label: of this rank's customers, BLOCK_ROWS a block; -1 for those left out. Leaves are numbered as
- * their centroids were drawn. With `fewer` there are only as many as there are different customers; without,
- * fewer different ones are EXIT_BAD_DATA. The arrays of *leaves are the caller's to free. Collective. */
+/* leaf: that of each of this rank's customers, with room for `count`; none for those left out. Leaves are
+ * numbered as their centroids were drawn. With `fewer` there are only as many as there are different
+ * customers; without, fewer different ones are EXIT_BAD_DATA. The arrays of *leaves are the caller's to free.
+ * Collective. */
 status_t leaves_learn(const struct customers *customers, const struct preparation *preparation, int64_t count,
-                      bool fewer, uint64_t seed, int32_t *label, struct leaves *leaves)
+                      bool fewer, uint64_t seed, struct row_numbers *leaf, struct leaves *leaves)
     __attribute__((warn_unused_result));
 
 /* Bytes that it takes on a rank with `rows` customers. Local. */

@@ -56,7 +56,8 @@ static inline uint64_t linkage_tie(int32_t first_a, int32_t first_b)
     return mixed ^ mixed >> 31;
 }
 
-/* The one of the three below that does `linkage`. `merge`: points->count - 1, this rank's. */
+/* The one of the three below that does `linkage`. `merge`: points->count - 1, this rank's. The journal of
+ * points->comm has the outcome, and until then the rounds of those below. */
 status_t linkage_run(struct points *points, enum linkage linkage, struct merge *merge,
                      struct linkage_work *work) __attribute__((warn_unused_result));
 

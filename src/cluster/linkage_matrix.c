@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "cluster/distance_matrix.h"
-#include "cluster/linkage.h"
+#include "cluster/linkage_rounds.h"
 #include "core/memory.h"
 
 enum { FEW = 64 /* slots: a matrix that stays as it is */ };
@@ -49,17 +49,18 @@ struct state {
     int32_t *moved;             /* slots: where it goes to, or -1 */
     struct distance_pair *pair; /* of this round, by `first` */
     int64_t pairs;
+    struct linkage_rounds rounds;
+    int32_t *merges_of; /* each round so far */
     /* this rank's: */
     struct found *found; /* of this round: at most one for each row */
     int64_t found_count;
-    int64_t searches;
-    int64_t looked_at;
+    struct linkage_work work;
 };
 
 double linkage_matrix_bytes(int64_t count, int ranks)
 {
     double rows = ceil((double)count / ranks);
-    double each = sizeof(struct slot) + sizeof(struct found) + 2 * sizeof(int32_t);
+    double each = sizeof(struct slot) + sizeof(struct found) + 3 * sizeof(int32_t);
     double pairs = 0.5 * (double)count;
     return distance_matrix_bytes(count, ranks) + rows * sizeof(struct found) + (double)count * each +
            pairs * sizeof(struct distance_pair);
@@ -88,8 +89,8 @@ static void search(struct state *state, int64_t slot)
         if (row[j] <= least.first && wins_tie(state, slot, j, nearest))
             nearest = j;
     }
-    state->searches++;
-    state->looked_at += state->active - 1;
+    state->work.searches++;
+    state->work.pairs += state->active - 1;
     note(state, slot, nearest, least.first, least.second);
 }
 
@@ -223,11 +224,12 @@ static status_t take_in(struct state *state)
     return status;
 }
 
-static status_t run_round(struct state *state, struct merge *merge)
+/* Merges the pairs of a round. Where it `is_known` what follows, nobody looks for what is nearest. */
+static status_t merge_pairs(struct state *state, struct merge *merge, bool is_known)
 {
     struct distance_matrix *matrix = &state->matrix;
-    status_t status = take_in(state);
-    if (!status && 2 * state->active <= matrix->slots && matrix->slots > FEW) {
+    status_t status = STATUS_OK;
+    if (2 * state->active <= matrix->slots && matrix->slots > FEW) {
         move_slots(state);
         status = distance_matrix_compact(matrix, state->moved, state->active);
     }
@@ -236,14 +238,70 @@ static status_t run_round(struct state *state, struct merge *merge)
     merge_slots(state, merge);
     status = distance_matrix_merge(matrix, state->pair, state->pairs);
     for (int64_t i = matrix->first; !status && i < matrix->first + matrix->rows; i++) {
-        if (state->slot[i].size > 0 && state->pair_of[i] < 0)
+        if (state->slot[i].size > 0 && state->pair_of[i] < 0 && is_known)
+            distance_matrix_columns(matrix, i, state->pair, state->pairs);
+        else if (state->slot[i].size > 0 && state->pair_of[i] < 0)
             refresh_row(state, i);
-        else if (state->slot[i].size > 0)
+        else if (state->slot[i].size > 0 && !is_known)
             search(state, i);
+        if (comm_is_stopping(matrix->comm))
+            status = comm_stopped();
     }
     for (int64_t p = 0; p < state->pairs; p++)
         state->pair_of[state->pair[p].kept] = state->pair_of[state->pair[p].gone] = -1;
     return comm_agree(matrix->comm, status);
+}
+
+static status_t run_round(struct state *state, struct merge *merge)
+{
+    status_t status = take_in(state);
+    return status ? status : merge_pairs(state, merge, false);
+}
+
+/* ---- rounds that are known ---- */
+
+/* The pairs of a round from its merges, which name lowest points. `moved` serves to find their slots. */
+static status_t take_merges(struct state *state, const struct merge *merge, int64_t merges)
+{
+    for (int64_t i = 0; i < state->rounds.points; i++)
+        state->moved[i] = -1;
+    for (int64_t s = 0; s < state->matrix.slots; s++) {
+        if (state->slot[s].size > 0)
+            state->moved[state->slot[s].point] = (int32_t)s;
+    }
+    state->pairs = 0;
+    for (int64_t i = 0; i < merges; i++) {
+        int32_t a = state->moved[merge[i].first];
+        int32_t b = state->moved[merge[i].second];
+        if (state->pair_of[a] >= 0 || state->pair_of[b] >= 0)
+            return linkage_misfit();
+        state->slot[a].distance = state->slot[b].distance = merge[i].height;
+        state->pair_of[a] = state->pair_of[b] = 0;
+        state->pair[state->pairs++] = pair_up(state, a, b);
+    }
+    qsort(state->pair, (size_t)state->pairs, sizeof *state->pair, by_first);
+    return STATUS_OK;
+}
+
+/* Distances come from those of the round before, so the rounds are gone through again, but for the searches:
+ * a nearest neighbour depends on the distances alone. */
+static status_t repeat_rounds(struct state *state, struct merge *merge)
+{
+    int64_t points = state->rounds.points;
+    int64_t rounds = state->work.rounds;
+    int64_t known = state->rounds.known;
+    if (state->rounds.extra_bytes != rounds * (int64_t)sizeof *state->merges_of || rounds > known)
+        return linkage_misfit();
+    memcpy(state->merges_of, state->rounds.extra, (size_t)state->rounds.extra_bytes);
+    status_t status = comm_agree(state->matrix.comm, linkage_check_names(merge, known, points));
+    for (int64_t r = 0, done = 0; !status && done < known; done += state->merges_of[r++]) {
+        if (r == rounds || state->merges_of[r] < 1 || state->merges_of[r] > known - done)
+            return linkage_misfit();
+        status = take_merges(state, merge + done, state->merges_of[r]);
+        if (!status)
+            status = merge_pairs(state, merge + done, true);
+    }
+    return status;
 }
 
 static status_t allocate(struct state *state, int64_t count)
@@ -258,6 +316,8 @@ static status_t allocate(struct state *state, int64_t count)
         status = memory_new(&state->pair, count / 2, sizeof *state->pair, "pairs of clusters");
     if (!status)
         status = memory_new(&state->found, most_rows, sizeof *state->found, "nearest neighbours");
+    if (!status)
+        status = memory_new(&state->merges_of, count, sizeof *state->merges_of, "rounds of merges");
     return status;
 }
 
@@ -272,9 +332,32 @@ static status_t open_state(struct state *state, const struct points *points, boo
         state->slot[i] = (struct slot){.size = points->size[i], .point = (int32_t)i, .nearest = -1};
         state->pair_of[i] = -1;
     }
-    for (int64_t i = matrix->first; !status && i < matrix->first + matrix->rows; i++)
-        search(state, i);
     return comm_agree(matrix->comm, status);
+}
+
+static status_t search_all(struct state *state)
+{
+    struct distance_matrix *matrix = &state->matrix;
+    status_t status = STATUS_OK;
+    for (int64_t i = matrix->first; !status && i < matrix->first + matrix->rows; i++) {
+        if (state->slot[i].size > 0)
+            search(state, i);
+        if (comm_is_stopping(matrix->comm))
+            status = comm_stopped();
+    }
+    return comm_agree(matrix->comm, status);
+}
+
+/* The first distances, or those after the rounds that are known. */
+static status_t begin(struct state *state, const struct points *points, bool complete, struct merge *merge)
+{
+    status_t status = linkage_rounds_open(&state->rounds, points, merge, &state->work);
+    if (!status)
+        status = open_state(state, points, complete);
+    if (!status && state->rounds.known > 0)
+        status = repeat_rounds(state, merge);
+    linkage_rounds_close(&state->rounds);
+    return status ? status : search_all(state);
 }
 
 static void close_state(struct state *state)
@@ -285,6 +368,7 @@ static void close_state(struct state *state)
     free(state->moved);
     free(state->pair);
     free(state->found);
+    free(state->merges_of);
 }
 
 status_t linkage_matrix(struct points *points, enum linkage linkage, struct merge *merge,
@@ -294,21 +378,24 @@ status_t linkage_matrix(struct points *points, enum linkage linkage, struct merg
     if (points->count < 2)
         return STATUS_OK;
     struct state state = {.active = points->count};
-    status_t status = open_state(&state, points, linkage == LINKAGE_COMPLETE);
+    int64_t *rounds = &state.work.rounds;
+    status_t status = begin(&state, points, linkage == LINKAGE_COMPLETE, merge);
     while (!status && state.active > 1) {
-        work->rounds++;
         status = run_round(&state, merge + (points->count - state.active));
+        state.merges_of[(*rounds)++] = (int32_t)state.pairs;
+        if (!status && linkage_rounds_are_due(&state.rounds, *rounds))
+            status = linkage_rounds_keep(&state.rounds, &state.work, merge, points->count - state.active,
+                                         state.merges_of, *rounds * (int64_t)sizeof *state.merges_of);
         double left = (double)state.active / (double)points->count;
         log_show_progress(points->log, &(struct log_progress){.step_name = "round",
-                                                              .step = work->rounds,
+                                                              .step = *rounds,
                                                               .clusters = state.active,
                                                               .fraction = 1 - left * left});
     }
-    int64_t sums[] = {state.searches, state.looked_at};
+    int64_t sums[] = {state.work.searches, state.work.pairs};
     if (!status)
         status = comm_sum_i64(points->comm, sums, 2);
-    work->searches = sums[0];
-    work->pairs = work->exact = sums[1];
+    *work = (struct linkage_work){*rounds, sums[0], sums[1], sums[1]};
     close_state(&state);
     return status;
 }

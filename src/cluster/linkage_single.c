@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/linkage.h"
+#include "cluster/linkage_rounds.h"
 #include "cluster/neighbours.h"
 #include "core/memory.h"
 
@@ -16,6 +16,7 @@ static const double SEARCHES = 3.6;
 /* Components are named by one of their slots. */
 struct single {
     struct neighbours all;
+    struct linkage_rounds rounds;
     struct log *log;
     struct merge *merge; /* in squared heights until the end */
     int64_t points;
@@ -222,7 +223,47 @@ static status_t run_round(struct single *single)
         status = choose_edges(single);
     if (!status)
         status = join_round(single);
-    return comm_agree(all->comm, status);
+    status = comm_agree(all->comm, status);
+    if (!status && linkage_rounds_are_due(&single->rounds, all->work.rounds))
+        status = linkage_rounds_keep(&single->rounds, &all->work, single->merge, single->merged, NULL, 0);
+    return status;
+}
+
+/* The components that known edges make; the first rank of the node. What points remember is found anew: the
+ * edges of a round depend on the components alone. */
+static status_t join_known(struct single *single)
+{
+    struct neighbours *all = &single->all;
+    for (int64_t s = 0; s < all->slots; s++)
+        all->place[all->cluster[s].first] = (int32_t)s;
+    for (int64_t i = 0; i < single->rounds.known; i++) {
+        int32_t a = root_of(single->parent, all->place[single->merge[i].first]);
+        int32_t b = root_of(single->parent, all->place[single->merge[i].second]);
+        if (a == b)
+            return linkage_misfit();
+        single->parent[a > b ? a : b] = a > b ? b : a;
+    }
+    return STATUS_OK;
+}
+
+static status_t recall_rounds(struct single *single)
+{
+    struct neighbours *all = &single->all;
+    int64_t begin = 0;
+    int64_t end = 0;
+    single->merged = single->rounds.known;
+    single->searched = (int64_t)(SEARCHES * (double)single->merged);
+    status_t status = comm_agree(all->comm, all->node->comm.rank == 0 ? join_known(single) : STATUS_OK);
+    if (!status)
+        status = node_fence(all->node);
+    node_share(all->node, all->slots, &begin, &end);
+    for (int64_t s = begin; !status && s < end; s++) {
+        int32_t set = all->set[s];
+        while (single->parent[set] != set)
+            set = single->parent[set];
+        all->set[s] = set;
+    }
+    return status ? status : node_fence(all->node);
 }
 
 static status_t begin(struct single *single, struct points *points)
@@ -243,7 +284,14 @@ static status_t begin(struct single *single, struct points *points)
         all->set[s] = (int32_t)s;
         single->parent[s] = (int32_t)s;
     }
-    return status ? status : node_fence(points->node);
+    if (!status)
+        status = node_fence(points->node);
+    if (!status)
+        status = linkage_rounds_open(&single->rounds, points, single->merge, &all->work);
+    if (!status && single->rounds.known > 0)
+        status = recall_rounds(single);
+    linkage_rounds_close(&single->rounds);
+    return status;
 }
 
 status_t linkage_single(struct points *points, struct merge *merge, struct linkage_work *work)

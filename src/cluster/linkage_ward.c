@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/linkage.h"
+#include "cluster/linkage_rounds.h"
+#include "cluster/linkage_ward_state.h"
 #include "cluster/neighbours.h"
 #include "core/memory.h"
 
@@ -17,6 +18,7 @@ static const double SEARCHES = 2.6;
 
 struct ward {
     struct neighbours all;
+    struct linkage_rounds rounds;
     struct log *log;
     struct merge *merge; /* in squared heights until the end */
     int64_t points;
@@ -237,6 +239,22 @@ static void show_progress(void *context, int64_t done, int64_t queries)
                                              .fraction = searched / (SEARCHES * (double)ward->points)});
 }
 
+/* What clusters know at the begin of a round. Where the last one merged nothing they know nothing. */
+static status_t keep_rounds(struct ward *ward)
+{
+    struct neighbours *all = &ward->all;
+    struct linkage_work work = all->work;
+    struct ward_known *known = NULL;
+    work.rounds--; /* this one has only begun */
+    if (ward->stuck || ward->merged == 0 || !linkage_rounds_are_due(&ward->rounds, work.rounds))
+        return STATUS_OK;
+    status_t status = ward_state_list(all, &known);
+    if (!status)
+        status = linkage_rounds_keep(&ward->rounds, &work, ward->merge, ward->merged, known,
+                                     all->active * (int64_t)sizeof *known);
+    return status;
+}
+
 static status_t run_round(struct ward *ward)
 {
     struct neighbours *all = &ward->all;
@@ -244,6 +262,8 @@ static status_t run_round(struct ward *ward)
     status_t status = refresh_all(ward);
     if (!status && (double)all->active < SHRUNK * (double)all->slots)
         status = neighbours_compact(all);
+    if (!status)
+        status = keep_rounds(ward);
     if (!status)
         status = neighbours_boxes(all);
     if (!status)
@@ -256,12 +276,24 @@ static status_t run_round(struct ward *ward)
     return comm_agree(all->comm, status);
 }
 
+static status_t begin(struct ward *ward, struct points *points)
+{
+    status_t status = neighbours_open(&ward->all, points, true, false);
+    if (!status)
+        status = linkage_rounds_open(&ward->rounds, points, ward->merge, &ward->all.work);
+    ward->merged = ward->rounds.known;
+    if (!status && ward->merged > 0)
+        status = ward_state_recall(&ward->all, ward->points, ward->merge, &ward->rounds);
+    linkage_rounds_close(&ward->rounds);
+    return status;
+}
+
 status_t linkage_ward(struct points *points, struct merge *merge, struct linkage_work *work)
 {
     struct ward ward = {.log = points->log, .merge = merge, .points = points->count};
     status_t status = STATUS_OK;
     if (points->count > 1)
-        status = neighbours_open(&ward.all, points, true, false);
+        status = begin(&ward, points);
     while (!status && ward.all.active > 1)
         status = run_round(&ward);
     for (int64_t i = 0; !status && i < ward.merged; i++)

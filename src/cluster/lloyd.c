@@ -7,6 +7,7 @@
 #include "core/memory.h"
 
 enum { MOST_PASSES = 300 };
+#define STEP "polish" /* of the journal */
 
 /* A model moves until it has converged; its last move is then measured by one more pass. */
 enum stage { MOVING, MEASURING, DONE };
@@ -124,24 +125,58 @@ static status_t advance_all(struct lloyd *lloyd, int64_t *learning, double *lowe
     return status;
 }
 
+static int64_t count_learning(const struct lloyd *lloyd)
+{
+    int64_t learning = 0;
+    for (int64_t m = 0; m < lloyd->panel->count; m++)
+        learning += lloyd->panel->model[m].learning;
+    return learning;
+}
+
+enum { FIELDS = 3 };
+
+/* Of a run that has made `passes`. */
+static void list_fields(struct lloyd *lloyd, int64_t *passes, struct journal_field field[FIELDS])
+{
+    field[0] = (struct journal_field){lloyd->model, lloyd->panel->count * (int64_t)sizeof *lloyd->model};
+    field[1] = (struct journal_field){passes, sizeof *passes};
+    field[2] = (struct journal_field){&lloyd->refills, sizeof lloyd->refills};
+}
+
+static status_t recall(struct lloyd *lloyd, int64_t *passes)
+{
+    struct journal_field field[FIELDS];
+    bool known = false;
+    list_fields(lloyd, passes, field);
+    status_t status = panel_recall(lloyd->panel, STEP, field, FIELDS, &known);
+    for (int64_t m = 0; !status && known && m < lloyd->panel->count; m++) {
+        if ((unsigned)lloyd->model[m].stage > DONE)
+            status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: " STEP);
+    }
+    return status;
+}
+
 status_t lloyd_run(struct lloyd *lloyd)
 {
     const struct customers *customers = lloyd->panel->customers;
-    int64_t learning = 0;
+    int64_t mark = journal_mark(customers->comm->journal);
     int64_t passes = 0;
-    status_t status = STATUS_OK;
+    struct journal_field field[FIELDS];
     for (int64_t m = 0; m < lloyd->panel->count; m++) {
-        bool learns = lloyd->panel->model[m].learning;
-        if (learns)
+        if (lloyd->panel->model[m].learning)
             lloyd->model[m] = (struct lloyd_model){.stage = lloyd->polish ? MOVING : MEASURING};
-        learning += learns;
     }
+    status_t status = recall(lloyd, &passes);
+    int64_t learning = count_learning(lloyd);
+    list_fields(lloyd, &passes, field);
     while (!status && learning > 0) {
         double inertia = 0.0;
         status = panel_pass(lloyd->panel);
         passes++;
         if (!status)
             status = advance_all(lloyd, &learning, &inertia);
+        if (!status)
+            status = panel_keep(lloyd->panel, mark, STEP, field, FIELDS);
         log_show_progress(customers->log, &(struct log_progress){.step_name = "pass",
                                                                  .step = passes,
                                                                  .steps = MOST_PASSES,

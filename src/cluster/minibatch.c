@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "core/random.h"
@@ -77,11 +78,17 @@ bool minibatch_is_last(const struct minibatch_plan *plan)
 
 struct learning {
     struct panel *panel;
-    struct minibatch_plan *plan;
+    struct minibatch_plan *plan; /* NULL: one batch */
+    const char *step;            /* of the journal */
+    int64_t mark;
     int64_t passes;    /* over all batches */
     int64_t customers; /* that they visited */
-    double first;      /* lowest inertia of a model in the batch's first pass, per customer */
-    double last;       /* and in the last one */
+    /* Of the batch under way: */
+    int64_t taken; /* the plan's */
+    int64_t pass;
+    int64_t going; /* models that go on */
+    double first;  /* lowest inertia of a model in its first pass, per customer */
+    double last;   /* and in the last one */
 };
 
 static bool is_still(const struct panel *panel, const struct model *model, double moved)
@@ -116,36 +123,86 @@ static void learn_all(struct panel *panel)
         panel->model[m].learning = true;
 }
 
-/* Passes of the learning models over the batch as it is, until none moves much. */
-static status_t learn_batch(struct learning *learning, int64_t most)
+static void begin_batch(struct learning *learning)
 {
-    struct panel *panel = learning->panel;
-    int64_t going = panel->count;
-    status_t status = STATUS_OK;
-    for (int64_t pass = 0; !status && going > 0 && pass < most; pass++) {
-        status = panel_pass(panel);
-        if (status)
-            break;
-        if (panel->passed == 0) { /* nobody in this batch takes part: it shows nothing */
-            learning->first = (double)INFINITY;
-            break;
-        }
-        going = advance(learning);
-        learning->first = pass == 0 ? learning->last : learning->first;
-        learning->passes++;
-        learning->customers += panel->passed;
-        log_show_progress(panel->customers->log, &(struct log_progress){.step_name = "mini-batch",
-                                                                        .step = learning->passes,
-                                                                        .inertia = learning->last,
-                                                                        .customers = learning->customers});
-    }
-    return status;
+    learning->taken = learning->plan ? learning->plan->taken : 0;
+    learning->pass = 0;
+    learning->going = learning->panel->count;
 }
 
 static void add_next(struct learning *learning)
 {
     int64_t count = minibatch_next(learning->plan);
     panel_add(learning->panel, learning->plan->chosen, count);
+}
+
+enum { FIELDS = 7 };
+
+static void list_fields(struct learning *learning, struct journal_field field[FIELDS])
+{
+    const struct journal_field all[FIELDS] = {
+        {&learning->passes, sizeof learning->passes}, {&learning->customers, sizeof learning->customers},
+        {&learning->taken, sizeof learning->taken},   {&learning->pass, sizeof learning->pass},
+        {&learning->going, sizeof learning->going},   {&learning->first, sizeof learning->first},
+        {&learning->last, sizeof learning->last}};
+    memcpy(field, all, sizeof all);
+}
+
+static status_t keep(struct learning *learning)
+{
+    struct journal_field field[FIELDS];
+    list_fields(learning, field);
+    return panel_keep(learning->panel, learning->mark, learning->step, field, FIELDS);
+}
+
+/* Where it is known, members are those of the batch under way. */
+static status_t recall(struct learning *learning, bool *known)
+{
+    struct minibatch_plan *plan = learning->plan;
+    struct journal_field field[FIELDS];
+    list_fields(learning, field);
+    status_t status = panel_recall(learning->panel, learning->step, field, FIELDS, known);
+    if (status || !*known || !plan)
+        return status;
+    while (plan->taken < learning->taken && plan->taken < longest(plan))
+        add_next(learning);
+    if (plan->taken != learning->taken)
+        return status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: its mini-batches are others");
+    return STATUS_OK;
+}
+
+/* After a pass. */
+static void take_pass(struct learning *learning)
+{
+    const struct panel *panel = learning->panel;
+    bool is_first = learning->pass++ == 0;
+    if (panel->passed == 0) { /* nobody in this batch takes part: it shows nothing */
+        learning->first = (double)INFINITY;
+        learning->going = 0;
+        return;
+    }
+    learning->going = advance(learning);
+    learning->first = is_first ? learning->last : learning->first;
+    learning->passes++;
+    learning->customers += panel->passed;
+    log_show_progress(panel->customers->log, &(struct log_progress){.step_name = "mini-batch",
+                                                                    .step = learning->passes,
+                                                                    .inertia = learning->last,
+                                                                    .customers = learning->customers});
+}
+
+/* Passes of the learning models over the batch as it is, until none moves much. */
+static status_t learn_batch(struct learning *learning, int64_t most)
+{
+    status_t status = STATUS_OK;
+    while (!status && learning->going > 0 && learning->pass < most) {
+        status = panel_pass(learning->panel);
+        if (!status) {
+            take_pass(learning);
+            status = keep(learning);
+        }
+    }
+    return status;
 }
 
 /* Whether the batch, half of it new, could hardly be improved on; it must be large enough to tell. */
@@ -167,8 +224,13 @@ static bool is_end(const struct learning *learning, int64_t end)
 
 status_t minibatch_learn(struct panel *panel, int64_t most, int64_t *passes)
 {
-    struct learning learning = {.panel = panel};
-    status_t status = learn_batch(&learning, most);
+    bool known = false;
+    struct learning learning = {
+        .panel = panel, .step = "batch", .mark = journal_mark(panel->customers->comm->journal)};
+    begin_batch(&learning);
+    status_t status = recall(&learning, &known);
+    if (!status)
+        status = learn_batch(&learning, most);
     *passes += learning.passes;
     return status;
 }
@@ -176,15 +238,26 @@ status_t minibatch_learn(struct panel *panel, int64_t most, int64_t *passes)
 status_t minibatch_run(struct panel *panel, struct minibatch_plan *plan, int64_t end, int64_t *batches,
                        int64_t *taken)
 {
-    struct learning learning = {.panel = panel, .plan = plan};
+    struct learning learning = {.panel = panel,
+                                .plan = plan,
+                                .step = "mini-batches",
+                                .mark = journal_mark(panel->customers->comm->journal)};
     status_t status = STATUS_OK;
+    bool known = false;
     bool enough = plan->taken >= longest(plan);
-    while (!status && !enough) {
+    if (!enough) {
         learn_all(panel);
+        begin_batch(&learning);
+        status = recall(&learning, &known);
+    }
+    while (!status && !enough) {
         status = learn_batch(&learning, MINIBATCH_PASSES);
         enough = is_end(&learning, end);
-        if (!status && !enough)
+        if (!status && !enough) {
             add_next(&learning);
+            learn_all(panel);
+            begin_batch(&learning);
+        }
     }
     if (taken)
         *taken = plan->taken;

@@ -38,6 +38,8 @@ static status_t locate_customers(struct neighbours *all, const struct idle *idle
         neighbours_locate(all, tile, count, hint, found, square);
         for (int lane = 0; lane < count; lane++)
             share->nearest[i - share->begin + lane] = all->cluster[found[lane]].first;
+        if (comm_is_stopping(all->comm))
+            status = comm_stopped();
     }
     free(tile);
     free(slot);

@@ -194,7 +194,8 @@ static int64_t lesser(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Tiles from *all->next on, as long as there are any below `end`: whoever has time takes the next. */
+/* Tiles from *all->next on, as long as there are any below `end`: whoever has time takes the next. Whoever is
+ * asked to stop leaves nothing to take; the vote after it says why. */
 static void search_tiles(struct search *search, int64_t end, neighbours_progress progress, void *context)
 {
     struct neighbours *all = search->all;
@@ -202,6 +203,8 @@ static void search_tiles(struct search *search, int64_t end, neighbours_progress
         int64_t tile = __atomic_fetch_add(all->next, 1, __ATOMIC_RELAXED);
         if (tile >= end)
             return;
+        if (comm_is_stopping(all->comm))
+            __atomic_store_n(all->next, end, __ATOMIC_RELAXED);
         search_tile(search, tile);
         progress(context, lesser(tile * KERNEL_LANES, all->queries), all->queries);
     }
@@ -221,6 +224,7 @@ static status_t search_chunk(struct search *search, int64_t first, int64_t tiles
         search_tiles(search, end, progress, context);
         status = node_fence(all->node);
     }
+    status = comm_agree(all->comm, status);
     if (!status && !all->alone)
         status = exchange(all, lesser(begin * KERNEL_LANES, all->queries),
                           lesser(end * KERNEL_LANES, all->queries));

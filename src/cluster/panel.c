@@ -79,6 +79,8 @@ status_t panel_open(struct panel *panel, const struct customers *customers,
         status = memory_new(&panel->member, customers->partition.block_count + 1, sizeof *panel->member,
                             "the blocks of a panel");
     if (!status)
+        status = panel_open_fields(panel);
+    if (!status)
         status = nearest_open(&panel->nearest, customers);
     return comm_agree(customers->comm, status);
 }
@@ -105,6 +107,7 @@ void panel_close(struct panel *panel)
     free(panel->centroids);
     free(panel->wire);
     free(panel->member);
+    free(panel->field);
     nearest_close(&panel->nearest);
     *panel = (struct panel){0};
 }
@@ -131,12 +134,12 @@ static void add_member(struct panel *panel, int64_t block)
     int64_t local = block - customers->partition.first_block;
     if (local < 0 || local >= customers->partition.block_count)
         return;
-    struct block added = customers_block(customers, local);
+    const uint16_t *left_out = customers_marks(customers, local);
     panel->member[panel->members++] = block;
-    exactsum_add(&panel->member_squares, added.squares[0]);
-    exactsum_add(&panel->member_squares, added.squares[1]);
+    exactsum_add(&panel->member_squares, customers->squares[2 * local]);
+    exactsum_add(&panel->member_squares, customers->squares[2 * local + 1]);
     for (int t = 0; t < BLOCK_TILES; t++)
-        panel->member_customers += TILE_ROWS - __builtin_popcount(added.left_out[t]);
+        panel->member_customers += TILE_ROWS - __builtin_popcount(left_out[t]);
 }
 
 double panel_track_bytes(const struct partition *partition, int64_t features)

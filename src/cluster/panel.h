@@ -22,6 +22,7 @@
 #include "cluster/weighting.h"
 #include "core/comm.h"
 #include "core/exactsum.h"
+#include "core/journal.h"
 #include "core/status.h"
 #include "data/customers.h"
 #include "kernel/tile.h"
@@ -70,6 +71,7 @@ struct panel {
     bool forgetful;
     int64_t visited;  /* model x customers of all passes, on this rank */
     int64_t assigned; /* of them, those whose tile was looked at */
+    struct journal_field *field;
 };
 
 /* `count` models, the m-th of k[m] segments, without members. Collective. */
@@ -99,6 +101,16 @@ double panel_track_bytes(const struct partition *partition, int64_t features);
 /* Moves the centroids of a model to the means of their customers in the last pass; those without customers
  * stay. Returns the squared length of the whole move. Local, alike on all ranks. */
 double panel_move(const struct panel *panel, struct model *model);
+
+/* The journal (core/journal.h) with all that the models have learned: centroids, sums, counts, inertia, and
+ * which of them learn; and `count` more fields, at most PANEL_MORE_FIELDS. Local. EXIT_BAD_DATA as there. */
+enum { PANEL_MORE_FIELDS = 8 };
+status_t panel_recall(struct panel *panel, const char *step, const struct journal_field *more, int count,
+                      bool *known) __attribute__((warn_unused_result));
+status_t panel_keep(struct panel *panel, int64_t mark, const char *step, const struct journal_field *more,
+                    int count) __attribute__((warn_unused_result));
+/* Room for the fields: for panel_open. */
+status_t panel_open_fields(struct panel *panel) __attribute__((warn_unused_result));
 
 /* Bytes that one reduction of all models carries. Local. */
 int64_t panel_wire_bytes(const struct panel *panel);

@@ -5,7 +5,6 @@
 /* What models share while a block is in cache. */
 struct pass {
     struct panel *panel;
-    int64_t position; /* of the block among the members */
     const struct block *block;
     uint8_t list[BLOCK_TILES]; /* tiles to look at */
     int count;
@@ -26,7 +25,7 @@ static void add_tile(struct pass *pass, int i, struct model *model)
     int32_t before[TILE_ROWS];
     unsigned changed = (uint16_t)~pass->block->left_out[tile];
     if (model->track.in_use)
-        changed = track_exchange(&model->track, pass->position, tile, label, before);
+        changed = track_exchange(&model->track, pass->block->position, tile, label, before);
     else
         memset(before, -1, sizeof before);
     if (changed == 0)
@@ -50,7 +49,7 @@ static void pass_model(struct pass *pass, struct model *model, const struct tile
     struct panel *panel = pass->panel;
     int tiles = nearest_tiles_of(pass->block);
     if (model->track.in_use && !panel->everyone)
-        pass->count = track_due(&model->track, pass->position, tiles, model->drift, pass->list);
+        pass->count = track_due(&model->track, pass->block->position, tiles, model->drift, pass->list);
     else
         pass->count = list_all(tiles, pass->list);
     panel->visited += (int64_t)tiles * TILE_ROWS;
@@ -59,7 +58,7 @@ static void pass_model(struct pass *pass, struct model *model, const struct tile
     for (int i = 0; i < pass->count; i++) {
         add_tile(pass, i, model);
         if (model->track.in_use)
-            track_expire(&model->track, pass->position, pass->list[i], model->drift,
+            track_expire(&model->track, pass->block->position, pass->list[i], model->drift,
                          panel->nearest.found[i].margin);
     }
 }
@@ -73,14 +72,12 @@ static void pass_block(void *context, const struct block *block)
         if (panel->model[m].learning)
             pass_model(pass, &panel->model[m], &panel->centroids[m]);
     }
-    pass->position++;
 }
 
 status_t panel_pass_members(struct panel *panel)
 {
     struct pass pass;
     pass.panel = panel;
-    pass.position = 0;
     weights_open(&pass.weights, panel->customers->kernels);
     return customers_walk(panel->customers, panel->member, panel->members, pass_block, &pass);
 }

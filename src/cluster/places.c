@@ -17,44 +17,56 @@ double places_bytes(int64_t customers, int64_t features)
 
 /* ---- leaves ---- */
 
-/* Numbers this rank's customers that take part; *first, *count: its leaves. */
-static status_t number_leaves(const struct customers *customers, int32_t *leaf, int64_t **counts,
-                              int64_t *first, int64_t *count)
+/* Numbers this rank's customers that take part: *first, and those that follow. `leaf` may be NULL. */
+static status_t number_leaves(const struct customers *customers, struct row_numbers *leaf, int64_t **counts,
+                              int64_t *first)
 {
     int64_t bytes = 0;
+    int64_t count = 0;
     int64_t blocks = customers->partition.block_count;
     *first = 0;
-    *count = 0;
     for (int64_t b = 0; b < blocks; b++) {
-        struct block block = customers_block(customers, b);
         for (int row = 0; row < BLOCK_ROWS; row++)
-            *count += !table_is_left_out(block.left_out, row);
+            count += !table_is_left_out(customers_marks(customers, b), row);
     }
-    status_t status = comm_gather_all(customers->comm, count, sizeof *count, (void **)counts, &bytes);
+    status_t status = comm_gather_all(customers->comm, &count, sizeof count, (void **)counts, &bytes);
     for (int r = 0; !status && r < customers->comm->rank; r++)
         *first += (*counts)[r];
     int64_t next = *first;
-    for (int64_t b = 0; !status && b < blocks; b++) {
-        struct block block = customers_block(customers, b);
+    for (int64_t b = 0; !status && leaf && b < blocks; b++) {
+        int32_t number[BLOCK_ROWS];
         for (int row = 0; row < BLOCK_ROWS; row++)
-            leaf[b * BLOCK_ROWS + row] = table_is_left_out(block.left_out, row) ? -1 : (int32_t)next++;
+            number[row] = table_is_left_out(customers_marks(customers, b), row) ? -1 : (int32_t)next++;
+        row_numbers_put(leaf, b, number);
     }
     return status;
 }
 
-/* This rank's rows into the node's memory. Zero has one sign. */
-static void put_values(const struct customers *customers, const int32_t *leaf, float *value)
+struct putting {
+    int64_t features;
+    int64_t next; /* leaf */
+    float *value;
+};
+
+static void put_block(void *context, const struct block *block)
 {
-    int64_t d = customers->features;
-    for (int64_t b = 0; b < customers->partition.block_count; b++) {
-        struct block block = customers_block(customers, b);
-        for (int row = 0; row < BLOCK_ROWS; row++) {
-            int64_t to = leaf[b * BLOCK_ROWS + row];
-            const float *from = block.tiles + row / TILE_ROWS * d * TILE_ROWS + row % TILE_ROWS;
-            for (int64_t f = 0; to >= 0 && f < d; f++)
-                value[to * d + f] = from[f * TILE_ROWS] + 0.0F;
-        }
+    struct putting *putting = context;
+    int64_t d = putting->features;
+    for (int row = 0; row < block->rows; row++) {
+        const float *from = block->tiles + row / TILE_ROWS * d * TILE_ROWS + row % TILE_ROWS;
+        if (table_is_left_out(block->left_out, row))
+            continue;
+        for (int64_t f = 0; f < d; f++)
+            putting->value[putting->next * d + f] = from[f * TILE_ROWS] + 0.0F;
+        putting->next++;
     }
+}
+
+/* This rank's rows into the node's memory. Zero has one sign. */
+static status_t put_values(const struct customers *customers, int64_t first, float *value)
+{
+    struct putting putting = {.features = customers->features, .next = first, .value = value};
+    return comm_agree(customers->comm, customers_walk(customers, NULL, 0, put_block, &putting));
 }
 
 static int64_t within(int64_t value, int64_t low, int64_t high)
@@ -195,10 +207,9 @@ static status_t make_points(struct places *places, struct node *node, const floa
 }
 
 status_t places_open(struct places *places, const struct customers *customers, struct node *node,
-                     int32_t *leaf)
+                     struct row_numbers *leaf)
 {
     int64_t first = 0;
-    int64_t count = 0;
     int64_t *counts = NULL;
     float *value = NULL;
     *places = (struct places){
@@ -217,11 +228,11 @@ status_t places_open(struct places *places, const struct customers *customers, s
                              "the customers of a tree");
     status = comm_agree(customers->comm, status);
     if (!status)
-        status = number_leaves(customers, leaf, &counts, &first, &count);
-    if (!status) {
-        put_values(customers, leaf, value);
+        status = number_leaves(customers, leaf, &counts, &first);
+    if (!status)
+        status = put_values(customers, first, value);
+    if (!status)
         status = node_fence(node);
-    }
     if (!status && node->comm.size < customers->comm->size)
         status = tell_nodes(customers, node, counts, first, value);
     if (!status)

@@ -8,6 +8,7 @@
 #include "core/node.h"
 #include "core/status.h"
 #include "data/customers.h"
+#include "data/row_numbers.h"
 
 struct places {
     int64_t leaves; /* customers that take part, in row order */
@@ -16,9 +17,10 @@ struct places {
     struct points points;
 };
 
-/* `leaf` (as in hierarchy_result) is filled in. The memory is the node's. Collective. */
+/* `leaf` (as in hierarchy_result, with room for all customers; may be NULL) is filled in. The memory is the
+ * node's. Collective. */
 status_t places_open(struct places *places, const struct customers *customers, struct node *node,
-                     int32_t *leaf) __attribute__((warn_unused_result));
+                     struct row_numbers *leaf) __attribute__((warn_unused_result));
 
 /* Writes the leaves - points.count merges at height 0, a balanced tree for each place in row order, and after
  * them `merge` with leaves in the place of points: leaves - 1 in all. Local. */

@@ -93,31 +93,6 @@ static void count_work(struct replicates *replicates, const struct panel *panel)
     replicates->assigned += panel->assigned;
 }
 
-/* Rounds over the first mini-batch until each replicate has one start left. */
-static status_t run_off(struct batch_of *some, struct panel *panel)
-{
-    bool *alive = NULL;
-    __float128 *fit = NULL;
-    status_t status = memory_new(&alive, panel->count, sizeof *alive, "starts");
-    if (!status)
-        status = memory_new(&fit, some->settings->restarts, sizeof *fit, "starts");
-    status = comm_agree(some->customers->comm, status);
-    for (int64_t m = 0; !status && m < panel->count; m++)
-        alive[m] = true;
-    for (int64_t left = some->settings->restarts; !status && left > 1; left -= left / 2) {
-        for (int64_t m = 0; m < panel->count; m++)
-            panel->model[m].learning = alive[m];
-        status = minibatch_learn(panel, ROUND_PASSES, &some->replicates->passes[0]);
-        if (!status)
-            drop_half(some, panel, alive, fit);
-    }
-    if (!status)
-        take_starts(some, panel, alive);
-    free(alive);
-    free(fit);
-    return status;
-}
-
 /* Draws depend on the weighting alone, whichever others are asked for; the result's restarts made others. */
 static status_t seed_starts(const struct batch_of *some, struct panel *panel, int64_t i)
 {
@@ -127,23 +102,125 @@ static status_t seed_starts(const struct batch_of *some, struct panel *panel, in
     return seeds_choose(some->seeds, panel, i * starts, starts, number);
 }
 
-static status_t learn_starts(struct batch_of *some)
+/* Starts of replicates, of which the worse are given up. */
+struct run_off {
+    struct batch_of *some;
+    struct panel panel;
+    bool *alive;     /* of each model */
+    __float128 *fit; /* of the starts of a replicate */
+    int64_t left;    /* starts that each replicate has */
+    int64_t mark;    /* of the journal */
+};
+
+enum { FIELDS = 3 };
+
+static void list_fields(struct run_off *run, struct journal_field field[FIELDS])
 {
+    int64_t *passes = &run->some->replicates->passes[0];
+    field[0] = (struct journal_field){run->alive, run->panel.count * (int64_t)sizeof *run->alive};
+    field[1] = (struct journal_field){&run->left, sizeof run->left};
+    field[2] = (struct journal_field){passes, sizeof *passes};
+}
+
+static status_t keep(struct run_off *run)
+{
+    struct journal_field field[FIELDS];
+    list_fields(run, field);
+    return panel_keep(&run->panel, run->mark, "starts", field, FIELDS);
+}
+
+static status_t run_off_open(struct run_off *run)
+{
+    const struct batch_of *some = run->some;
+    struct panel *panel = &run->panel;
     int64_t starts = some->settings->restarts;
-    struct panel panel = {0};
-    status_t status = panel_open_alike(&panel, some->customers, some->preparation, some->count * starts,
+    status_t status = panel_open_alike(panel, some->customers, some->preparation, some->count * starts,
                                        some->replicates->k);
+    if (status)
+        return status;
+    weigh(some, panel, starts);
+    status = memory_new(&run->alive, panel->count, sizeof *run->alive, "starts");
     if (!status)
-        weigh(some, &panel, starts);
+        status = memory_new(&run->fit, starts, sizeof *run->fit, "starts");
+    for (int64_t m = 0; !status && m < panel->count; m++)
+        run->alive[m] = true;
+    return comm_agree(some->customers->comm, status);
+}
+
+static void run_off_close(struct run_off *run)
+{
+    panel_close(&run->panel);
+    free(run->alive);
+    free(run->fit);
+}
+
+/* Where they were known, as far as the rounds have come. */
+static status_t begin(struct run_off *run)
+{
+    struct batch_of *some = run->some;
+    struct journal_field field[FIELDS];
+    bool known = false;
+    list_fields(run, field);
+    status_t status = panel_recall(&run->panel, "starts", field, FIELDS, &known);
+    if (status || known)
+        return status;
     for (int64_t i = 0; !status && i < some->count; i++)
-        status = seed_starts(some, &panel, i);
-    if (!status) {
-        panel_add(&panel, some->plan.chosen, minibatch_next(&some->plan));
-        status = run_off(some, &panel);
+        status = seed_starts(some, &run->panel, i);
+    return status ? status : keep(run);
+}
+
+/* Rounds over the first mini-batch until each replicate has one start left. */
+static status_t run_rounds(struct run_off *run)
+{
+    struct batch_of *some = run->some;
+    struct panel *panel = &run->panel;
+    status_t status = STATUS_OK;
+    while (!status && run->left > 1) {
+        for (int64_t m = 0; m < panel->count; m++)
+            panel->model[m].learning = run->alive[m];
+        status = minibatch_learn(panel, ROUND_PASSES, &some->replicates->passes[0]);
+        if (status)
+            break;
+        drop_half(some, panel, run->alive, run->fit);
+        run->left -= run->left / 2;
+        status = keep(run);
     }
-    count_work(some->replicates, &panel);
-    panel_close(&panel);
     return status;
+}
+
+static status_t learn_starts(struct batch_of *some, int64_t first_blocks)
+{
+    struct run_off run = {
+        .some = some, .left = some->settings->restarts, .mark = journal_mark(some->customers->comm->journal)};
+    status_t status = run_off_open(&run);
+    if (!status)
+        status = begin(&run);
+    if (!status) {
+        panel_add(&run.panel, some->plan.chosen, first_blocks);
+        status = run_rounds(&run);
+    }
+    if (!status)
+        take_starts(some, &run.panel, run.alive);
+    count_work(some->replicates, &run.panel);
+    run_off_close(&run);
+    return status;
+}
+
+/* The starts, in the journal without the others. */
+static status_t find_starts(struct batch_of *some, int64_t first_blocks)
+{
+    struct journal *journal = some->customers->comm->journal;
+    struct replicates *replicates = some->replicates;
+    int64_t size = replicates->k * some->customers->features * (int64_t)sizeof(double);
+    const struct journal_field field[] = {{centroids_of(some, 0), some->count * size},
+                                          {replicates->passes, sizeof replicates->passes}};
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    status_t status = journal_recall(journal, "chosen starts", field, 2, &known);
+    if (status || known)
+        return status;
+    status = learn_starts(some, first_blocks);
+    return status ? status : journal_keep(journal, mark, "chosen starts", field, 2);
 }
 
 /* From the starts on, with the first mini-batch as members. */
@@ -187,12 +264,33 @@ static status_t learn_some(struct batch_of *some)
     status_t status =
         comm_agree(customers->comm, minibatch_plan_open(&some->plan, customers->partition.blocks, first,
                                                         some->settings->seed));
-    if (!status)
-        status = learn_starts(some);
-    if (!status)
-        status = go_on(some, some->plan.strata);
+    if (!status) {
+        int64_t blocks = minibatch_next(&some->plan);
+        status = find_starts(some, blocks);
+        if (!status)
+            status = go_on(some, blocks);
+    }
     minibatch_plan_close(&some->plan);
     return status;
+}
+
+/* A group of replicates, or what the journal has of them. */
+static status_t find_some(struct batch_of *some)
+{
+    struct journal *journal = some->customers->comm->journal;
+    struct replicates *replicates = some->replicates;
+    int64_t size = replicates->k * some->customers->features * (int64_t)sizeof(double);
+    double *inertia = replicates->inertia ? replicates->inertia + some->first : NULL;
+    const struct journal_field field[] = {{centroids_of(some, 0), some->count * size},
+                                          {inertia, inertia ? some->count * (int64_t)sizeof *inertia : 0},
+                                          {replicates->passes, sizeof replicates->passes}};
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    status_t status = journal_recall(journal, "replicates", field, 3, &known);
+    if (status || known)
+        return status;
+    status = learn_some(some);
+    return status ? status : journal_keep(journal, mark, "replicates", field, 3);
 }
 
 status_t replicates_learn(const struct customers *customers, const struct preparation *preparation,
@@ -212,7 +310,7 @@ status_t replicates_learn(const struct customers *customers, const struct prepar
                                 .seeds = &seeds,
                                 .first = replicates->done,
                                 .count = kmeans_side_by_side(customers, k, settings->restarts, left)};
-        status = learn_some(&some);
+        status = find_some(&some);
         replicates->done += some.count;
     }
     seeds_free(&seeds);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/linkage_rounds.h"
 #include "cluster/nearest_points.h"
 #include "cluster/neighbours.h"
 #include "cluster/places.h"
@@ -49,17 +50,12 @@ static status_t open_places(struct retree *retree)
     const struct customers *customers = retree->customers;
     struct node node;
     struct places places;
-    int32_t *leaf = NULL; /* as the tree has them */
     status_t status = node_open(&node, customers->comm, 0);
     if (!status)
-        status = comm_agree(customers->comm, memory_new(&leaf, customers->partition.block_count * BLOCK_ROWS,
-                                                        sizeof *leaf, "leaves"));
-    if (!status)
-        status = places_open(&places, customers, &node, leaf);
+        status = places_open(&places, customers, &node, NULL);
     if (!status)
         status = keep_places(retree, &places);
     node_close(&node);
-    free(leaf);
     return status;
 }
 
@@ -115,14 +111,15 @@ static status_t weigh_leaves(const struct retree *retree, const struct weighting
     const struct customers *customers = retree->customers;
     memset(weight, 0, (size_t)retree->tree->leaves * sizeof *weight);
     for (int64_t b = 0; b < customers->partition.block_count; b++) {
-        struct block block = customers_block(customers, b);
-        for (int row = 0; row < block.rows; row += TILE_ROWS) {
+        int64_t first_row = customers->partition.first_row + b * BLOCK_ROWS;
+        int32_t leaf[BLOCK_ROWS];
+        row_numbers_get(&retree->tree->leaf, b, leaf);
+        for (int row = 0; row < BLOCK_ROWS; row += TILE_ROWS) {
             float times[KERNEL_LANES];
-            const int32_t *leaf = retree->tree->leaf + b * BLOCK_ROWS + row;
-            weighting_tile(weighting, customers->kernels, block.first_row + row, times);
+            weighting_tile(weighting, customers->kernels, first_row + row, times);
             for (int lane = 0; lane < TILE_ROWS; lane++) {
-                if (leaf[lane] >= 0)
-                    weight[leaf[lane]] += (int64_t)times[lane];
+                if (leaf[row + lane] >= 0)
+                    weight[leaf[row + lane]] += (int64_t)times[lane];
             }
         }
     }
@@ -345,12 +342,14 @@ double retree_bytes(const struct hierarchy_settings *settings, int64_t customers
     double search = linkage_points_bytes(leaves, features) / ranks_here;
     double opening = 0.0;
     if (settings->every_customer)
-        opening = places_bytes(customers, features) / ranks_here + search + (n / ranks + BLOCK_ROWS) * 4;
+        opening = places_bytes(customers, features) / ranks_here + search;
     bool matrix = settings->linkage == LINKAGE_AVERAGE || settings->linkage == LINKAGE_COMPLETE;
     double linking = matrix ? linkage_matrix_bytes(leaves, ranks) : search;
-    /* what each rank has of points and idle places, and the first one's merges, dendrogram and cuts */
+    /* what each rank has of points and idle places, and the first one's merges, dendrogram, cuts and journal
+     */
     double own = n * (6 * sizeof(int32_t) + 2 * sizeof(struct merge) + 7 * sizeof(double) + sizeof(int32_t) +
-                      (double)cuts * sizeof(int32_t));
+                      (double)cuts * (sizeof(int32_t) + sizeof(float))) +
+                 linkage_rounds_bytes(leaves);
     double points = n * (d + 1) * sizeof(double) / ranks_here;
     double growing = own + points + (linking > search ? linking : search);
     return kept + (opening > growing ? opening : growing);

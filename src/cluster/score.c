@@ -56,14 +56,27 @@ void score_tiles(const struct kernels *kernels, const struct tile_centroids *cen
     }
 }
 
-void score_blocks(void *context, int64_t first, int64_t count, const struct assignments *piece)
+struct scoring {
+    const struct score *score;
+    const struct assignments *piece;
+    int64_t first;
+};
+
+static void score_block(void *context, const struct block *block)
 {
-    const struct score *score = context;
-    for (int64_t b = 0; b < count; b++) {
-        struct block block = customers_block(score->customers, first + b);
-        struct assignments part = {piece->segment + b * BLOCK_ROWS, piece->distance + b * BLOCK_ROWS,
-                                   piece->runner_up + b * BLOCK_ROWS, piece->shadow + b * BLOCK_ROWS};
-        score_tiles(score->customers->kernels, &score->centroids, block.tiles,
-                    score->label + (first + b) * BLOCK_ROWS, &part);
-    }
+    const struct scoring *scoring = context;
+    const struct score *score = scoring->score;
+    int64_t at = (block->local - scoring->first) * BLOCK_ROWS;
+    struct assignments part = {scoring->piece->segment + at, scoring->piece->distance + at,
+                               scoring->piece->runner_up + at, scoring->piece->shadow + at};
+    int32_t label[BLOCK_ROWS];
+    row_numbers_get(score->label, block->local, label);
+    score_tiles(score->customers->kernels, &score->centroids, block->tiles, label, &part);
+}
+
+status_t score_blocks(const struct score *score, int64_t first, int64_t count,
+                      const struct assignments *piece)
+{
+    struct scoring scoring = {score, piece, first};
+    return customers_walk_part(score->customers, first, count, score_block, &scoring);
 }

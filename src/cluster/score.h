@@ -6,12 +6,13 @@
 
 #include "data/customers.h"
 #include "data/results.h"
+#include "data/row_numbers.h"
 #include "kernel/tile.h"
 
 struct score {
     const struct customers *customers;
     struct tile_centroids centroids; /* k, features, centroid */
-    const int32_t *label;            /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out */
+    const struct row_numbers *label; /* of this rank's customers; none for those left out */
 };
 
 /* A block in its tiles, with the labels of its customers: BLOCK_ROWS entries of `piece`. The segment is the
@@ -22,7 +23,9 @@ struct score {
 void score_tiles(const struct kernels *kernels, const struct tile_centroids *centroids, const float *tiles,
                  const int32_t *label, const struct assignments *piece);
 
-/* score_tiles of some of this rank's blocks. An assignments_maker; `context` is a struct score. */
-void score_blocks(void *context, int64_t first, int64_t count, const struct assignments *piece);
+/* score_tiles of this rank's local blocks [first, first + count): BLOCK_ROWS entries of `piece` a block. A
+ * failure is this rank's own. */
+status_t score_blocks(const struct score *score, int64_t first, int64_t count,
+                      const struct assignments *piece) __attribute__((warn_unused_result));
 
 #endif

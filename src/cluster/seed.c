@@ -20,7 +20,6 @@ struct sampling {
     struct candidates candidates;
     int64_t fresh;    /* candidates before this one are in `distance` already */
     float *distance;  /* of each of this rank's members: squared, to the nearest candidate */
-    int64_t position; /* of the block under way among them */
     double potential; /* sum of them over all customers */
     uint32_t round;
     char *drawn; /* records: int64 row, features floats */
@@ -36,7 +35,6 @@ struct sampling {
 static status_t walk(struct sampling *sampling, customers_visitor visit)
 {
     const struct panel *panel = sampling->panel;
-    sampling->position = 0;
     return customers_walk(panel->customers, panel->member, panel->members, visit, sampling);
 }
 
@@ -135,9 +133,12 @@ static void find_first(void *context, const struct block *block)
         if (table_is_left_out(block->left_out, row))
             continue;
         uint64_t key = random_bits(sampling->seed, RANDOM_FIRST_CENTER, block->first_row + row, 0) >> 1;
-        if (sampling->lowest_row < 0 || key < sampling->lowest_key) {
+        int64_t number = block->first_row + row;
+        bool is_lower =
+            key < sampling->lowest_key || (key == sampling->lowest_key && number < sampling->lowest_row);
+        if (sampling->lowest_row < 0 || is_lower) {
             sampling->lowest_key = key;
-            sampling->lowest_row = block->first_row + row;
+            sampling->lowest_row = number;
         }
     }
 }
@@ -183,7 +184,7 @@ static void approach_block(void *context, const struct block *block)
     double sum = 0.0;
     for (int64_t t = 0; t < BLOCK_TILES; t++) {
         struct tile_two two;
-        float *distance = sampling->distance + sampling->position * BLOCK_ROWS + t * TILE_ROWS;
+        float *distance = sampling->distance + block->position * BLOCK_ROWS + t * TILE_ROWS;
         sampling->panel->customers->kernels->two(block->tiles + t * d * TILE_ROWS, &fresh, &two);
         for (int lane = 0; lane < TILE_ROWS; lane++) {
             float squared = (float)two.distance[lane];
@@ -195,7 +196,6 @@ static void approach_block(void *context, const struct block *block)
         }
     }
     exactsum_add(&sampling->sum, sum);
-    sampling->position++;
 }
 
 /* Distances to the fresh candidates, and the new potential. */
@@ -213,14 +213,13 @@ static status_t approach(struct sampling *sampling)
 static void draw_block(void *context, const struct block *block)
 {
     struct sampling *sampling = context;
-    const float *distance = sampling->distance + sampling->position * BLOCK_ROWS;
+    const float *distance = sampling->distance + block->position * BLOCK_ROWS;
     double factor = (double)(OVERSAMPLING * sampling->k) / sampling->potential;
     for (int row = 0; row < block->rows; row++) {
         if (distance[row] > 0 && random_uniform(sampling->seed, RANDOM_OVERSAMPLE, block->first_row + row,
                                                 sampling->round) < factor * (double)distance[row])
             draw_row(sampling, block, row);
     }
-    sampling->position++;
 }
 
 static status_t draw_candidates(struct sampling *sampling)

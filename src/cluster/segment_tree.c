@@ -43,7 +43,7 @@ status_t segment_tree_ward(struct comm *comm, struct log *log, const struct segm
     if (!status)
         status = comm_agree(comm, memory_new(&merge, segments->k - 1, sizeof *merge, "a tree"));
     if (!status)
-        status = linkage_ward(&points, merge, &work);
+        status = linkage_run(&points, LINKAGE_WARD, merge, &work);
     if (!status)
         status = comm_agree(comm, dendrogram_build(tree, segments->k, merge));
     free(merge);

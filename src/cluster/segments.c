@@ -28,7 +28,7 @@ void segments_free(struct segmentation *segments)
     free(segments->centroid);
     free(segments->sum);
     free(segments->size);
-    free(segments->label);
+    row_numbers_free(&segments->label);
     *segments = (struct segmentation){0};
 }
 
@@ -120,7 +120,18 @@ static status_t reorder(double *values, int64_t rows, int64_t width, const int64
     return STATUS_OK;
 }
 
-static status_t renumber(struct segmentation *segments, int64_t rows, int32_t *number)
+static void renumber_labels(struct row_numbers *label, const int32_t *number)
+{
+    int32_t of_block[BLOCK_ROWS];
+    for (int64_t b = 0; b < label->blocks; b++) {
+        row_numbers_get(label, b, of_block);
+        for (int i = 0; i < BLOCK_ROWS; i++)
+            of_block[i] = of_block[i] < 0 ? -1 : number[of_block[i]];
+        row_numbers_put(label, b, of_block);
+    }
+}
+
+static status_t renumber(struct segmentation *segments, int32_t *number)
 {
     int64_t *order = NULL;
     int64_t *size = NULL;
@@ -137,14 +148,41 @@ static status_t renumber(struct segmentation *segments, int64_t rows, int32_t *n
         size[h] = segments->size[order[h]];
         number[order[h]] = (int32_t)h;
     }
-    if (!status)
+    if (!status) {
         memcpy(segments->size, size, (size_t)segments->k * sizeof *size);
-    for (int64_t i = 0; !status && i < rows; i++) {
-        if (segments->label[i] >= 0)
-            segments->label[i] = number[segments->label[i]];
+        renumber_labels(&segments->label, number);
     }
     free(order);
     free(size);
+    return status;
+}
+
+/* ---- labels ---- */
+
+struct label_walk {
+    const struct labelling *labelling;
+    struct nearest nearest;
+    struct row_numbers *label;
+};
+
+static void label_block(void *context, const struct block *block)
+{
+    struct label_walk *walk = context;
+    int32_t label[BLOCK_ROWS];
+    labelling_block(walk->labelling, &walk->nearest, block, label);
+    row_numbers_put(walk->label, block->local, label);
+}
+
+status_t segments_label(const struct customers *customers, const struct labelling *labelling,
+                        struct segmentation *segments)
+{
+    struct label_walk walk = {.labelling = labelling, .label = &segments->label};
+    status_t status = row_numbers_open(&segments->label, customers->partition.block_count, segments->k);
+    if (!status)
+        status = nearest_open(&walk.nearest, customers);
+    if (!status)
+        status = customers_walk(customers, NULL, 0, label_block, &walk);
+    nearest_close(&walk.nearest);
     return status;
 }
 
@@ -153,7 +191,9 @@ static status_t renumber(struct segmentation *segments, int64_t rows, int32_t *n
 struct summing {
     const struct customers *customers;
     struct segmentation *segments; /* sum and size: of this rank's customers */
-    bool fixed;                    /* the centroids stay; else they become the means */
+    const struct labelling *labelling; /* that says who is where; NULL: the segments' labels do */
+    struct nearest nearest;            /* for it */
+    bool fixed;                        /* the centroids stay; else they become the means */
     struct exactsum squares;
 };
 
@@ -161,14 +201,17 @@ static void sum_block(void *context, const struct block *block)
 {
     struct summing *summing = context;
     struct segmentation *segments = summing->segments;
+    int32_t label[BLOCK_ROWS];
     int32_t nobody[TILE_ROWS];
     memset(nobody, -1, sizeof nobody);
-    for (int64_t t = 0; t < BLOCK_TILES; t++) {
-        const int32_t *label = segments->label + block->local * BLOCK_ROWS + t * TILE_ROWS;
+    if (summing->labelling)
+        labelling_block(summing->labelling, &summing->nearest, block, label);
+    else
+        row_numbers_get(&segments->label, block->local, label);
+    for (int64_t t = 0; t < BLOCK_TILES; t++)
         summing->customers->kernels->move(block->tiles + t * segments->features * TILE_ROWS,
-                                          segments->features, (uint16_t)~block->left_out[t], nobody, label,
-                                          NULL, segments->sum, segments->size);
-    }
+                                          segments->features, (uint16_t)~block->left_out[t], nobody,
+                                          label + t * TILE_ROWS, NULL, segments->sum, segments->size);
     exactsum_add(&summing->squares, block->squares[0]);
     exactsum_add(&summing->squares, block->squares[1]);
 }
@@ -224,19 +267,23 @@ static status_t sum_up(struct summing *summing, const struct preparation *prepar
 }
 
 status_t segments_from_labels(const struct customers *customers, const struct preparation *preparation,
-                              struct segmentation *segments, int32_t *number)
+                              const struct labelling *labelling, struct segmentation *segments,
+                              int32_t *number)
 {
-    struct summing summing = {.customers = customers, .segments = segments};
-    status_t status = comm_agree(customers->comm, segments_open(segments, customers));
+    struct summing summing = {.customers = customers, .segments = segments, .labelling = labelling};
+    status_t status = segments_open(segments, customers);
+    if (!status && labelling)
+        status = nearest_open(&summing.nearest, customers);
+    status = comm_agree(customers->comm, status);
     if (!status)
         status = sum_up(&summing, preparation);
     if (!status) {
         double squares[2];
         exactsum_value(&summing.squares, &squares[0], &squares[1]);
         segments_measure(segments, squares);
-        int64_t rows = customers->partition.block_count * BLOCK_ROWS;
-        status = comm_agree(customers->comm, renumber(segments, rows, number));
+        status = comm_agree(customers->comm, renumber(segments, number));
     }
+    nearest_close(&summing.nearest);
     return status;
 }
 
@@ -244,15 +291,12 @@ status_t segments_from_labels(const struct customers *customers, const struct pr
 static status_t recount(const struct customers *customers, const struct preparation *preparation,
                         struct segmentation *segments)
 {
-    struct summing summing = {.customers = customers, .segments = segments, .fixed = true};
     struct labelling labelling = {.k = segments->k, .centroid = segments->centroid};
-    int64_t rows = customers->partition.block_count * BLOCK_ROWS;
-    status_t status = memory_new(&segments->label, rows, sizeof *segments->label, "labels");
+    struct summing summing = {
+        .customers = customers, .segments = segments, .labelling = &labelling, .fixed = true};
+    status_t status = labelling_open(&labelling, segments->features);
     if (!status)
-        status = labelling_open(&labelling, segments->features);
-    if (!status)
-        status = labelling_all(&labelling, customers, segments->label);
-    labelling_close(&labelling);
+        status = nearest_open(&summing.nearest, customers);
     status = comm_agree(customers->comm, status);
     memset(segments->sum, 0, (size_t)(segments->k * segments->features) * sizeof *segments->sum);
     memset(segments->size, 0, (size_t)segments->k * sizeof *segments->size);
@@ -263,8 +307,8 @@ static status_t recount(const struct customers *customers, const struct preparat
         exactsum_value(&summing.squares, &squares[0], &squares[1]);
         segments_measure(segments, squares);
     }
-    free(segments->label);
-    segments->label = NULL;
+    nearest_close(&summing.nearest);
+    labelling_close(&labelling);
     return status;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/status.h"
 #include "data/customers.h"
+#include "data/row_numbers.h"
 
 struct segmentation {
     int64_t k;
@@ -15,8 +16,8 @@ struct segmentation {
     double *centroid;     /* k x features, prepared units; what distances are measured to */
     double *sum;          /* k x features: of the members' prepared values, exact */
     int64_t *size;        /* k: customers, over all ranks */
-    int32_t *label;       /* of this rank's customers, BLOCK_ROWS a block; -1 for those left out */
-    double inertia;       /* of the labels and centroids above, over all customers */
+    struct row_numbers label; /* of this rank's customers; none for those left out */
+    double inertia;           /* of the labels and centroids above, over all customers */
     double total_squares; /* sum of squared distances to the mean customer, prepared units */
 };
 
@@ -25,18 +26,26 @@ status_t segments_open(struct segmentation *segments, const struct customers *cu
     __attribute__((warn_unused_result));
 void segments_free(struct segmentation *segments);
 
-/* Everything from labels: segments->k and ->label are given, 0 .. k - 1 in any order, each with a customer;
- * it opens the rest. The centroids are the means of the members. Segments are numbered anew, by falling size
- * (ties: by centroid, lexicographically), and the labels with them: number[old] = new (k of them). The same
+struct labelling;
+
+/* The labels of this rank's customers by a labelling, which is open, of segments->k. Local; a failure is this
+ * rank's own. */
+status_t segments_label(const struct customers *customers, const struct labelling *labelling,
+                        struct segmentation *segments) __attribute__((warn_unused_result));
+
+/* Everything from labels, 0 .. k - 1 in any order, each with a customer: those of `labelling`, which is open,
+ * or where that is NULL segments->label. segments->k is given; the rest is opened here. The centroids are the means of the members. Segments are numbered anew, by falling size
+ * (ties: by centroid, lexicographically), and segments->label with them: number[old] = new (k of them). The same
  * on any number of ranks. Collective. */
 status_t segments_from_labels(const struct customers *customers, const struct preparation *preparation,
-                              struct segmentation *segments, int32_t *number)
+                              const struct labelling *labelling, struct segmentation *segments,
+                              int32_t *number)
     __attribute__((warn_unused_result));
 
 /* Puts the segments in another order: the one that was order[h] becomes h (k of them). Where they are those
  * of the nearest centroid (`by_centroid`), customers halfway between two centroids go to the one that is now
- * the lower, and sums, sizes and inertia with them; the centroids stay. segments->label is NULL, and stays
- * so. Collective. */
+ * the lower, and sums, sizes and inertia with them; the centroids stay. There are no labels, and none are made.
+ * Collective. */
 status_t segments_reorder(const struct customers *customers, const struct preparation *preparation,
                           const int64_t *order, bool by_centroid, struct segmentation *segments)
     __attribute__((warn_unused_result));

@@ -29,10 +29,12 @@ struct search {
     double bound;       /* on the squared centroid shift */
     struct panel panel; /* the incumbent, then the variants */
     bool on_part;       /* the panel's members are not everybody */
-    int64_t *block;     /* that are learned on, of all ranks */
+    int64_t round;
+    int64_t patience; /* rounds without a better variant that are left */
+    int64_t swaps;
+    int64_t *block; /* that are learned on, of all ranks */
     int64_t blocks;
     int64_t *place;          /* of this rank's members among them */
-    int64_t position;        /* of the walk under way, among this rank's members */
     double *potential;       /* of each block: squared distances to the incumbent; this rank's, then all's */
     struct exactsum *cost;   /* k: what removing a centroid costs */
     struct removal *removal; /* k: the least missed first */
@@ -69,7 +71,7 @@ static void measure_block(void *context, const struct block *block)
                              two.second_distance[lane] - two.distance[lane]);
         }
     }
-    search->potential[search->place[search->position++]] = potential;
+    search->potential[search->place[block->position]] = potential;
 }
 
 /* Potentials of all blocks and removal costs of all segments, alike on all ranks. */
@@ -77,7 +79,6 @@ static status_t measure(struct search *search)
 {
     const struct customers *customers = search->customers;
     memset(search->potential, 0, (size_t)search->blocks * sizeof *search->potential);
-    search->position = 0;
     memset(search->cost, 0, (size_t)search->k * sizeof *search->cost);
     search->incumbent = panel_centroids(&search->panel, &search->panel.model[0]);
     status_t status =
@@ -202,10 +203,16 @@ static status_t settle(struct search *search, int64_t first)
     struct panel *panel = &search->panel;
     struct variant variant[SWAP_VARIANTS + 1] = {{false, 0.0}};
     int64_t learning = panel->count - first;
+    int64_t pass = 0;
+    int64_t mark = journal_mark(search->customers->comm->journal);
+    const struct journal_field field[] = {
+        {variant, sizeof variant}, {&learning, sizeof learning}, {&pass, sizeof pass}};
+    enum { FIELDS = sizeof field / sizeof field[0] };
+    bool known = false;
     for (int64_t m = 0; m < panel->count; m++)
         panel->model[m].learning = m >= first;
-    status_t status = STATUS_OK;
-    for (int64_t pass = 0; !status && learning > 0; pass++) {
+    status_t status = panel_recall(panel, "variants", field, FIELDS, &known);
+    while (!status && learning > 0) {
         status = panel_pass(panel);
         for (int64_t m = first; !status && m < panel->count; m++) {
             struct model *model = &panel->model[m];
@@ -214,6 +221,9 @@ static status_t settle(struct search *search, int64_t first)
             model->learning = goes_on(search, model, &variant[m], m == 0, pass >= SWAP_PASSES);
             learning -= !model->learning;
         }
+        pass++;
+        if (!status)
+            status = panel_keep(panel, mark, "variants", field, FIELDS);
     }
     return status;
 }
@@ -291,6 +301,59 @@ static void search_close(struct search *search)
     free(search->drawn);
 }
 
+/* Rounds without a better variant before it ends. */
+static int64_t most_patience(const struct search *search)
+{
+    return search->on_part ? SWAP_PATIENCE : 2 * SWAP_PATIENCE;
+}
+
+static status_t run_round(struct search *search)
+{
+    int64_t most = most_patience(search);
+    bool taken = false;
+    status_t status = make_variants(search, search->round, search->patience > most / 2 ? 1 : MOST_MOVES);
+    if (!status)
+        status = settle(search, 1);
+    if (!status)
+        take_best(search, &taken);
+    search->patience = taken ? most : search->patience - 1;
+    search->swaps += taken;
+    search->round++;
+    return status;
+}
+
+/* Rounds from the incumbent at `centroid` on. */
+static status_t run(struct search *search, const double *centroid)
+{
+    struct journal *journal = search->customers->comm->journal;
+    struct model *incumbent = &search->panel.model[0];
+    int64_t size = search->k * search->features * (int64_t)sizeof *centroid;
+    int64_t mark = journal_mark(journal);
+    const struct journal_field field[] = {{incumbent->centroid, size},
+                                          {&incumbent->inertia, sizeof incumbent->inertia},
+                                          {&search->round, sizeof search->round},
+                                          {&search->patience, sizeof search->patience},
+                                          {&search->swaps, sizeof search->swaps}};
+    enum { FIELDS = sizeof field / sizeof field[0] };
+    bool known = false;
+    status_t status = journal_recall(journal, "swaps", field, FIELDS, &known);
+    if (!status && !known) {
+        memcpy(incumbent->centroid, centroid, (size_t)size);
+        search->patience = most_patience(search);
+        search->panel.count = 1;
+        status = settle(search, 0);
+        search->panel.count = 1 + SWAP_VARIANTS;
+        if (!status)
+            status = journal_keep(journal, mark, "swaps", field, FIELDS);
+    }
+    while (!status && search->patience > 0 && search->round < SWAP_ROUNDS) {
+        status = run_round(search);
+        if (!status)
+            status = journal_keep(journal, mark, "swaps", field, FIELDS);
+    }
+    return status;
+}
+
 status_t swap_improve(const struct customers *customers, const struct preparation *preparation, int64_t k,
                       int64_t batch, double tolerance, uint64_t seed, double *centroid, int64_t *swaps)
 {
@@ -300,28 +363,12 @@ status_t swap_improve(const struct customers *customers, const struct preparatio
                             .seed = seed,
                             .bound = tolerance * customers->mean_variance};
     size_t size = (size_t)(k * customers->features) * sizeof *centroid;
-    *swaps = 0;
     status_t status = search_open(&search, preparation, batch);
-    if (!status) {
-        memcpy(search.panel.model[0].centroid, centroid, size);
-        search.panel.count = 1;
-        status = settle(&search, 0);
-        search.panel.count = 1 + SWAP_VARIANTS;
-    }
-    int most = search.on_part ? SWAP_PATIENCE : 2 * SWAP_PATIENCE;
-    int patience = most;
-    for (int64_t round = 0; !status && patience > 0 && round < SWAP_ROUNDS; round++) {
-        bool taken = false;
-        status = make_variants(&search, round, patience > most / 2 ? 1 : MOST_MOVES);
-        if (!status)
-            status = settle(&search, 1);
-        if (!status)
-            take_best(&search, &taken);
-        patience = taken ? most : patience - 1;
-        *swaps += taken;
-    }
-    if (!status && *swaps > 0)
+    if (!status)
+        status = run(&search, centroid);
+    if (!status && search.swaps > 0)
         memcpy(centroid, search.panel.model[0].centroid, size);
+    *swaps = search.swaps;
     search_close(&search);
     return status;
 }

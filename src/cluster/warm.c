@@ -101,12 +101,8 @@ static void stand(const struct panel *panel, const struct warm_start *start, str
     segments_measure(&standing, panel->squares);
     warm->same_customers = panel->passed == start->customers && standing.inertia == start->inertia;
     warm->standing_inertia = model->inertia;
-    if (empty) {
-        free(warm->standing);
-        warm->standing = NULL;
-    } else {
-        memcpy(warm->standing, model->centroid, (size_t)(model->k * features) * sizeof *warm->standing);
-    }
+    warm->stands = !empty;
+    memcpy(warm->standing, model->centroid, (size_t)(model->k * features) * sizeof *warm->standing);
 }
 
 static status_t run(struct panel *panel, const struct warm_start *start, bool polish, double tolerance,
@@ -133,19 +129,12 @@ static status_t run(struct panel *panel, const struct warm_start *start, bool po
     return status;
 }
 
-status_t warm_learn(const struct customers *customers, const struct preparation *preparation,
-                    const struct warm_start *start, int64_t k, bool polish, double tolerance, int64_t batch,
-                    uint64_t seed, struct warm *warm)
+static status_t learn(const struct customers *customers, const struct preparation *preparation,
+                      const struct warm_start *start, int64_t k, bool polish, double tolerance, int64_t batch,
+                      uint64_t seed, struct warm *warm)
 {
     struct panel panel = {0};
-    int64_t size = k * customers->features;
-    *warm = (struct warm){.centroid = NULL};
-    status_t status = memory_new(&warm->centroid, size, sizeof *warm->centroid, "centroids");
-    if (!status && k == start->k)
-        status = memory_new(&warm->standing, size, sizeof *warm->standing, "centroids");
-    status = comm_agree(customers->comm, status);
-    if (!status)
-        status = panel_open_alike(&panel, customers, preparation, 1, k);
+    status_t status = panel_open_alike(&panel, customers, preparation, 1, k);
     if (!status)
         status = choose_centroids(customers, preparation, start, k, batch, seed, panel.model[0].centroid);
     if (!status) {
@@ -154,6 +143,36 @@ status_t warm_learn(const struct customers *customers, const struct preparation 
     }
     panel_close(&panel);
     return status;
+}
+
+status_t warm_learn(const struct customers *customers, const struct preparation *preparation,
+                    const struct warm_start *start, int64_t k, bool polish, double tolerance, int64_t batch,
+                    uint64_t seed, struct warm *warm)
+{
+    struct journal *journal = customers->comm->journal;
+    int64_t size = k * customers->features;
+    int64_t mark = journal_mark(journal);
+    bool known = false;
+    *warm = (struct warm){.stands = false};
+    status_t status = memory_new(&warm->centroid, size, sizeof *warm->centroid, "centroids");
+    if (!status && k == start->k)
+        status = memory_new(&warm->standing, size, sizeof *warm->standing, "centroids");
+    status = comm_agree(customers->comm, status);
+    int64_t bytes = size * (int64_t)sizeof *warm->centroid;
+    const struct journal_field field[] = {{warm->centroid, bytes},
+                                          {&warm->inertia, sizeof warm->inertia},
+                                          {&warm->converged, sizeof warm->converged},
+                                          {warm->standing, warm->standing ? bytes : 0},
+                                          {&warm->stands, sizeof warm->stands},
+                                          {&warm->standing_inertia, sizeof warm->standing_inertia},
+                                          {&warm->same_customers, sizeof warm->same_customers}};
+    enum { FIELDS = sizeof field / sizeof field[0] };
+    if (!status)
+        status = journal_recall(journal, "earlier segments", field, FIELDS, &known);
+    if (status || known)
+        return status;
+    status = learn(customers, preparation, start, k, polish, tolerance, batch, seed, warm);
+    return status ? status : journal_keep(journal, mark, "earlier segments", field, FIELDS);
 }
 
 void warm_free(struct warm *warm)

@@ -26,8 +26,8 @@ struct warm {
     double *centroid; /* k x features: where the passes ended; owned */
     double inertia;
     bool converged;
-    double *standing; /* k x features: the earlier centroids themselves; NULL where they are not k, or where
-                         one has no customers any more; owned */
+    double *standing; /* k x features: the earlier centroids themselves; NULL where they are not k; owned */
+    bool stands;      /* there are k, and each still has customers */
     double standing_inertia;
     bool same_customers; /* as those of the earlier segmentation */
 };

@@ -5,11 +5,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "data/h5heap.h"
 
 status_t h5_start(void)
 {
-    if (H5dont_atexit() < 0 || H5open() < 0 || H5Eset_auto2(H5E_DEFAULT, NULL, NULL) < 0)
+    if (H5dont_atexit() < 0 || H5open() < 0 || H5Eset_auto2(H5E_DEFAULT, NULL, NULL) < 0 ||
+        H5Lunregister(H5L_TYPE_EXTERNAL) < 0 || !h5_heap_start())
         return status_new(EXIT_INTERNAL, "the HDF5 library could not be started");
     return STATUS_OK;
 }
@@ -42,13 +47,45 @@ status_t h5_failure(enum status_code code, const char *format, ...)
     return status_new(code, "%s (HDF5: %s)", text, cause);
 }
 
+static bool is_by_system_calls(hid_t file)
+{
+    hid_t access = H5Fget_access_plist(file);
+    bool by_system = access >= 0 && H5Pget_driver(access) == H5FD_SEC2;
+    h5_close(access);
+    return by_system;
+}
+
+/* Closes a file that cannot be written to its end: what is left of it goes to memory, and away. The library
+ * would try again when MPI ends, and crash (HDF5 1.10). */
+static void forsake(hid_t file)
+{
+    int *descriptor = NULL;
+    int memory = memfd_create("lohko", MFD_CLOEXEC);
+    if (memory >= 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&descriptor) >= 0)
+        (void)dup2(memory, *descriptor);
+    if (memory >= 0)
+        (void)close(memory);
+    /* A flush that fails leaves the library in the middle of one, which the next brings to its end. */
+    if (H5Fflush(file, H5F_SCOPE_LOCAL) < 0)
+        (void)H5Eclear2(H5E_DEFAULT);
+    (void)H5Fclose(file);
+}
+
+static bool close_file(hid_t file)
+{
+    if (!is_by_system_calls(file) || H5Fflush(file, H5F_SCOPE_LOCAL) >= 0)
+        return H5Fclose(file) >= 0;
+    forsake(file);
+    return false;
+}
+
 bool h5_close(hid_t handle)
 {
     if (handle < 0)
         return true;
     switch (H5Iget_type(handle)) {
     case H5I_FILE:
-        return H5Fclose(handle) >= 0;
+        return close_file(handle);
     case H5I_GROUP:
         return H5Gclose(handle) >= 0;
     case H5I_DATASET:
@@ -66,16 +103,19 @@ bool h5_close(hid_t handle)
 
 static status_t check_readable(const char *path)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
-    if (close(descriptor) != 0)
-        return status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
-    htri_t recognised = H5Fis_hdf5(path);
-    if (recognised <= 0)
-        return status_new(EXIT_NO_INPUT, "%s: not an HDF5 file (scripts/to_hdf5 converts CSV and Parquet)",
-                          path);
-    return STATUS_OK;
+    struct stat there;
+    /* A pipe would wait for somebody who writes into it. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool known = descriptor >= 0 && fstat(descriptor, &there) == 0;
+    status_t status = known ? STATUS_OK : status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+    if (known && !S_ISREG(there.st_mode))
+        status = status_new(EXIT_NO_INPUT, "%s: not a regular file", path);
+    if (descriptor >= 0 && close(descriptor) != 0)
+        status = status_first(status, status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno)));
+    if (!status && H5Fis_hdf5(path) <= 0)
+        status = status_new(EXIT_NO_INPUT, "%s: not an HDF5 file (scripts/to_hdf5 converts CSV and Parquet)",
+                            path);
+    return status;
 }
 
 static hid_t parallel_access(struct comm *comm)
@@ -87,28 +127,116 @@ static hid_t parallel_access(struct comm *comm)
     return H5I_INVALID_HID;
 }
 
+/* Each rank reads by itself, with the system's own calls. Through MPI-IO, Open MPI 4.1 never returns from an
+ * open that fails on one rank only, and reports a read that fails as a short one, whose missing values HDF5
+ * takes for zeros. */
+static hid_t reading_access(void)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0 && H5Pset_fapl_sec2(access) >= 0 && H5Pset_file_locking(access, false, true) >= 0)
+        return access;
+    h5_close(access);
+    return H5I_INVALID_HID;
+}
+
 status_t h5_open_parallel(struct comm *comm, const char *path, hid_t *file)
 {
     *file = H5I_INVALID_HID;
     status_t status = comm_agree(comm, comm->rank == 0 ? check_readable(path) : STATUS_OK);
     if (status)
         return status;
-    hid_t access = parallel_access(comm);
+    hid_t access = reading_access();
     if (access >= 0)
         *file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (*file < 0)
+    if (*file < 0 && comm->rank == 0)
         status = h5_failure(EXIT_NO_INPUT, "%s: cannot be opened as an HDF5 file", path);
+    else if (*file < 0)
+        status = h5_failure(EXIT_NO_INPUT, "%s: cannot be opened on rank %d", path, comm->rank);
     h5_close(access);
     return comm_agree(comm, status);
+}
+
+/* Beyond the end of a file the library reads zeros: HDF5 takes the file for as long as it was when opened. */
+status_t h5_check_length(hid_t object)
+{
+    int *descriptor = NULL;
+    hsize_t length = 0;
+    struct stat there = {.st_size = 0};
+    hid_t file = H5Iget_file_id(object);
+    bool known = file >= 0 && H5Fget_filesize(file, &length) >= 0 &&
+                 H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&descriptor) >= 0 &&
+                 fstat(*descriptor, &there) == 0;
+    status_t status = STATUS_OK;
+    if (!known)
+        status = h5_failure(EXIT_IO_ERROR, "the length of a file cannot be found");
+    else if ((hsize_t)there.st_size < length)
+        status = status_new(EXIT_IO_ERROR, "the file was cut short while it was read: %lld of %llu bytes",
+                            (long long)there.st_size, (unsigned long long)length);
+    h5_close(file);
+    return status;
+}
+
+/* Values that the file keeps elsewhere: whoever wrote it would choose what is opened here, a device or a
+ * pipe. */
+static bool keeps_elsewhere(hid_t dataset)
+{
+    hid_t creation = H5Dget_create_plist(dataset);
+    bool elsewhere =
+        creation >= 0 && (H5Pget_layout(creation) == H5D_VIRTUAL ||
+                          (H5Pget_layout(creation) == H5D_CONTIGUOUS && H5Pget_external_count(creation) > 0));
+    h5_close(creation);
+    return elsewhere;
+}
+
+status_t h5_open_dataset(hid_t file, const char *file_path, const char *path, hid_t access, hid_t *dataset)
+{
+    *dataset = H5Dopen2(file, path, access);
+    if (*dataset < 0)
+        return h5_failure(EXIT_NO_INPUT, "%s: %s cannot be opened as a dataset", file_path, path);
+    if (!keeps_elsewhere(*dataset))
+        return STATUS_OK;
+    h5_close(*dataset);
+    *dataset = H5I_INVALID_HID;
+    return status_new(EXIT_BAD_DATA, "%s: the values of %s are in other files, which are not opened",
+                      file_path, path);
+}
+
+status_t h5_name_failure(const char *name, status_t status)
+{
+    if (!status)
+        return STATUS_OK;
+    status_t named = status_new((enum status_code)status->code, "%s: %s", name, status->message);
+    status_free(status);
+    return named;
+}
+
+/* MPI-IO would wait for ever where one rank cannot open what the others can. */
+static status_t check_creatable(struct comm *comm, const char *path)
+{
+    status_t status = STATUS_OK;
+    for (int turn = 0; !status && turn < 2; turn++) {
+        bool first = comm->rank == 0;
+        int descriptor = -1;
+        if (first == (turn == 0)) {
+            descriptor = open(path, O_RDWR | O_CLOEXEC | (first ? O_CREAT : 0), 0666);
+            if (descriptor < 0 || close(descriptor) != 0)
+                status = status_new(EXIT_NO_OUTPUT, "%s: cannot be %s: %s", path,
+                                    first ? "created" : "opened on another rank", strerror(errno));
+        }
+        status = comm_agree(comm, status);
+    }
+    return status;
 }
 
 status_t h5_create_parallel(struct comm *comm, const char *path, hid_t *file)
 {
     *file = H5I_INVALID_HID;
+    status_t status = check_creatable(comm, path);
+    if (status)
+        return status;
     hid_t access = parallel_access(comm);
     if (access >= 0)
         *file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    status_t status = STATUS_OK;
     if (*file < 0)
         status = h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path);
     h5_close(access);
@@ -156,7 +284,7 @@ static bool select_rows(hid_t dataset, int64_t first, int64_t count, hid_t *file
            H5Sselect_hyperslab(*file_space, H5S_SELECT_SET, start, NULL, size, NULL) >= 0;
 }
 
-static status_t row_failure(hid_t dataset, const char *what, int64_t first)
+status_t h5_row_failure(hid_t dataset, const char *what, int64_t first)
 {
     /* Asking for the name clears the library's record of what went wrong, so that is kept first. */
     hid_t record = H5Eget_current_stack();
@@ -177,7 +305,7 @@ status_t h5_write_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, 
     status_t status = STATUS_OK;
     if (!select_rows(dataset, first, count, &file_space, &memory_space) ||
         H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, memory) < 0)
-        status = row_failure(dataset, "writing", first);
+        status = h5_row_failure(dataset, "writing", first);
     h5_close(file_space);
     h5_close(memory_space);
     return status;
@@ -192,7 +320,9 @@ status_t h5_read_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, v
     status_t status = STATUS_OK;
     if (!select_rows(dataset, first, count, &file_space, &memory_space) ||
         H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, memory) < 0)
-        status = row_failure(dataset, "reading", first);
+        status = h5_row_failure(dataset, "reading", first);
+    else
+        status = h5_check_length(dataset);
     h5_close(file_space);
     h5_close(memory_space);
     return status;

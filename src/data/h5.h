@@ -21,7 +21,18 @@ status_t h5_failure(enum status_code code, const char *format, ...)
  * not flush). */
 bool h5_close(hid_t handle);
 
-/* Opens for reading through MPI-IO. Collective. EXIT_NO_INPUT where it cannot be read. */
+/* Opens a dataset for reading; the caller closes it. Links to other files lead nowhere for the whole program,
+ * and EXIT_BAD_DATA refuses a dataset whose values are in other files (external storage, virtual datasets):
+ * what is opened is what the user names. EXIT_NO_INPUT where it cannot be opened. `file_path` is for
+ * messages. */
+status_t h5_open_dataset(hid_t file, const char *file_path, const char *path, hid_t access, hid_t *dataset)
+    __attribute__((warn_unused_result));
+
+/* The same failure with the name of the file or object before it; STATUS_OK stays. */
+status_t h5_name_failure(const char *name, status_t status) __attribute__((warn_unused_result));
+
+/* Opens for reading, every rank by itself, so that a failure on one of them is one. Collective for the vote.
+ * EXIT_NO_INPUT where it cannot be read. */
 status_t h5_open_parallel(struct comm *comm, const char *path, hid_t *file)
     __attribute__((warn_unused_result));
 
@@ -40,6 +51,13 @@ status_t h5_write_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, 
     __attribute__((warn_unused_result));
 status_t h5_read_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, void *memory)
     __attribute__((warn_unused_result));
+
+/* EXIT_IO_ERROR after a read or write of a dataset's rows: the file's name, and what the library says. */
+status_t h5_row_failure(hid_t dataset, const char *what, int64_t first) __attribute__((warn_unused_result));
+
+/* After reading from a dataset of a file of h5_open_parallel: what was read is in the file only if the file
+ * is still as long as when it was opened. EXIT_IO_ERROR. h5_read_rows does it itself. */
+status_t h5_check_length(hid_t object) __attribute__((warn_unused_result));
 
 /* Attributes: UTF-8 text, one number, a list of `count` texts. */
 status_t h5_write_text(hid_t object, const char *name, const char *text) __attribute__((warn_unused_result));

@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "data/h5.h"
+#include "data/h5heap.h"
 
 /* More names than this are no names of columns but a mistaken or hostile file. */
 enum { MAX_TEXTS = 1 << 20, MAX_TEXT_SIZE = 1 << 16, MAX_BYTES = 1 << 26 };
@@ -132,6 +133,9 @@ static status_t read_all(hid_t attribute, hid_t dataset, hid_t type, hid_t space
     hid_t native = H5Tcopy(type);
     char *memory = NULL;
     status_t status = memory_new(&memory, count, size, "names");
+    if (!status && variable)
+        status = h5_name_failure(what,
+                                 h5_check_texts(dataset >= 0 ? dataset : attribute, H5S_ALL, H5S_ALL, count));
     if (!status && count > 0) {
         herr_t result = dataset >= 0 ? H5Dread(dataset, native, H5S_ALL, H5S_ALL, H5P_DEFAULT, memory)
                                      : H5Aread(attribute, native, memory);

@@ -66,6 +66,12 @@ static status_t reserve(struct id_entries *entries, int64_t more)
     return STATUS_OK;
 }
 
+static bool takes_part(const struct id_rows *rows, int64_t row)
+{
+    bool is_out = rows->left_out && (rows->left_out[row / TILE_ROWS] >> (row % TILE_ROWS) & 1);
+    return !is_out && !(rows->label && rows->label[row] < 0);
+}
+
 status_t id_entries_read(struct id_entries *entries, const struct id_rows *rows, struct id_slab *slab,
                          const struct id_form *form, enum id_tail tail, int64_t round, int64_t rounds)
 {
@@ -84,7 +90,7 @@ status_t id_entries_read(struct id_entries *entries, const struct id_rows *rows,
             status = reserve(entries, count);
         for (int64_t i = 0; !status && i < count; i++) {
             uint64_t *entry = entries->word + entries->count * entries->words;
-            if (rows->label && rows->label[done + i] < 0)
+            if (!takes_part(rows, done + i))
                 continue;
             put_id(form, rows, slab, i, part->first_row + done + i, entry);
             if (tail != ID_ALONE)

@@ -17,7 +17,7 @@ struct join {
     int64_t rounds;
     struct id_slab before_slab;
     struct id_slab after_slab;
-    int32_t *found;
+    struct row_numbers *found;
     int64_t *lapsed;
     int64_t repeated[2]; /* ids of the sides that came twice, on this rank */
     /* of a round: */
@@ -213,7 +213,7 @@ static status_t send_replies(struct join *join)
         status = comm_exchange(comm, join->reply, back, sizeof *join->reply, &incoming, &received);
     int64_t first = join->after->rows.partition.first_row;
     for (int64_t i = 0; !status && i < join->rows; i++)
-        join->found[join->row[i] - first] = ((const int32_t *)incoming)[i];
+        row_numbers_set(join->found, join->row[i] - first, ((const int32_t *)incoming)[i]);
     free(incoming);
     free(back);
     return status;
@@ -273,7 +273,7 @@ static int64_t rounds_needed(const struct join *join, int64_t bytes)
 }
 
 status_t join_lookup(struct comm *comm, const struct join_side *before, const struct join_side *after,
-                     int64_t labels, int64_t bytes, int32_t *found, int64_t *lapsed)
+                     int64_t labels, int64_t bytes, struct row_numbers *found, int64_t *lapsed)
 {
     struct join join = {.comm = comm, .before = before, .after = after, .found = found, .lapsed = lapsed};
     status_t status = choose_form(&join);
@@ -281,9 +281,9 @@ status_t join_lookup(struct comm *comm, const struct join_side *before, const st
         return status;
     join.rounds = rounds_needed(&join, bytes);
     memset(lapsed, 0, (size_t)labels * sizeof *lapsed);
-    for (int64_t i = 0; i < after->rows.partition.block_count * BLOCK_ROWS; i++)
-        found[i] = -1;
-    status = open_slab(&join.before_slab, before->rows.id);
+    status = row_numbers_open(found, after->rows.partition.block_count, labels);
+    if (!status)
+        status = open_slab(&join.before_slab, before->rows.id);
     if (!status)
         status = open_slab(&join.after_slab, after->rows.id);
     if (!status)

@@ -126,9 +126,7 @@ static status_t add_own_numbers(struct label_reading *reading)
                           reading->labelled->source.path, place, count, LABEL_SET_MOST);
     status_t status = memory_new(&number, count, sizeof *number, "segment numbers");
     if (!status)
-        dataset = H5Dopen2(file, place, H5P_DEFAULT);
-    if (!status && dataset < 0)
-        status = h5_failure(EXIT_NO_INPUT, "%s cannot be opened", place);
+        status = h5_open_dataset(file, reading->labelled->source.path, place, H5P_DEFAULT, &dataset);
     if (!status)
         status = h5_read_rows(dataset, H5T_NATIVE_INT64, 0, count, number);
     for (int64_t h = 0; !status && h < count; h++)

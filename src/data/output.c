@@ -157,6 +157,8 @@ status_t output_commit(struct output *output)
             output->partial[i] = NULL;
         }
     }
+    if (!status) /* the new ones are there for good before others go */
+        status = flush(output->directory);
     for (int i = 0; !status && i < output->retired; i++) {
         if (unlink(output->retiree[i]) != 0 && errno != ENOENT)
             status =

@@ -21,11 +21,6 @@ struct assignments {
     float *shadow;
 };
 
-/* Fills `piece` for the customers of this rank's local blocks [first, first + count): BLOCK_ROWS entries a
- * block. */
-typedef void (*assignments_maker)(void *context, int64_t first, int64_t count,
-                                  const struct assignments *piece);
-
 /* Places of which a customer's nearest says in which segment it is, where the segments are a cut of a tree.
  */
 struct results_leaves {
@@ -76,10 +71,6 @@ struct results_file {
 
 /* Rank 0 creates the file. Local. */
 status_t results_create(struct results_file *results, const char *path) __attribute__((warn_unused_result));
-
-/* /assignments: every rank makes its rows piece by piece and rank 0 writes them. Collective. */
-status_t results_write_assignments(struct results_file *results, struct comm *comm, const struct table *table,
-                                   assignments_maker make, void *context) __attribute__((warn_unused_result));
 
 /* /segments, /hierarchy/segment_linkage, /model and the attributes of the root; after /hierarchy, where there
  * are leaves. Local: rank 0. */

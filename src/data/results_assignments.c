@@ -39,23 +39,3 @@ status_t results_write_scores(struct results_file *results, struct comm *comm, c
     status = comm_agree(comm, status);
     return status ? status : results_write_rows(results->file, comm, &job);
 }
-
-/* A maker that cannot fail. */
-struct sure {
-    assignments_maker make;
-    void *context;
-};
-
-static status_t make_surely(void *context, int64_t first, int64_t count, const struct assignments *piece)
-{
-    const struct sure *sure = context;
-    sure->make(sure->context, first, count, piece);
-    return STATUS_OK;
-}
-
-status_t results_write_assignments(struct results_file *results, struct comm *comm, const struct table *table,
-                                   assignments_maker make, void *context)
-{
-    struct sure sure = {make, context};
-    return results_write_scores(results, comm, table, make_surely, &sure);
-}

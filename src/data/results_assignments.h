@@ -1,5 +1,4 @@
-/* /assignments of results.h5 made by something that can fail, such as reading: customers that are scored as
- * they are written. (results_write_assignments of results.h is for customers that are in memory.) */
+/* /assignments of results.h5: every rank makes its rows piece by piece and rank 0 writes them. */
 #ifndef LOHKO_DATA_RESULTS_ASSIGNMENTS_H
 #define LOHKO_DATA_RESULTS_ASSIGNMENTS_H
 
@@ -10,7 +9,8 @@
 #include "data/results.h"
 #include "data/table.h"
 
-/* As assignments_maker; calls come in rising order of blocks, each block once. Local: a failure is this
+/* Fills `piece` for the customers of this rank's local blocks [first, first + count): BLOCK_ROWS entries a
+ * block. Calls come in rising order of blocks, each block once. Local: a failure, such as of reading, is this
  * rank's own. */
 typedef status_t (*scores_maker)(void *context, int64_t first, int64_t count,
                                  const struct assignments *piece);

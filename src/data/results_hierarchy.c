@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "data/h5.h"
@@ -19,21 +20,29 @@ static bool has_leaf_of_customers(const struct results_hierarchy *hierarchy)
     return !hierarchy->every_customer || hierarchy->customers->used < hierarchy->customers->partition.rows;
 }
 
+/* Rows of a local block into each dataset, at row `at`. */
+static void make_block(const struct results_hierarchy *hierarchy, int64_t block, int64_t at, int64_t rows,
+                       void *const *memory)
+{
+    int32_t leaf[BLOCK_ROWS];
+    int d = 0;
+    row_numbers_get(hierarchy->leaf, block, leaf);
+    if (has_leaf_of_customers(hierarchy))
+        memcpy((int32_t *)memory[d++] + at, leaf, (size_t)rows * sizeof *leaf);
+    for (int64_t l = 0; l < hierarchy->levels; l++) {
+        int32_t *out = (int32_t *)memory[d++] + at;
+        for (int64_t i = 0; i < rows; i++)
+            out[i] = leaf[i] < 0 ? -1 : hierarchy->level[l].segment[leaf[i]];
+    }
+}
+
 static status_t make_cuts(void *context, int64_t first, int64_t count, void *const *memory, int64_t *rows)
 {
     const struct results_hierarchy *hierarchy = context;
-    const int32_t *leaf = hierarchy->leaf + first * BLOCK_ROWS;
     *rows = results_rows_of(&hierarchy->customers->partition, first, count);
-    int d = 0;
-    if (has_leaf_of_customers(hierarchy)) {
-        int32_t *out = memory[d++];
-        for (int64_t i = 0; i < *rows; i++)
-            out[i] = leaf[i];
-    }
-    for (int64_t l = 0; l < hierarchy->levels; l++) {
-        int32_t *out = memory[d++];
-        for (int64_t i = 0; i < *rows; i++)
-            out[i] = leaf[i] < 0 ? -1 : hierarchy->level[l].segment[leaf[i]];
+    for (int64_t b = 0; b < count; b++) {
+        int64_t left = *rows - b * BLOCK_ROWS;
+        make_block(hierarchy, first + b, b * BLOCK_ROWS, left < BLOCK_ROWS ? left : BLOCK_ROWS, memory);
     }
     return STATUS_OK;
 }
@@ -77,36 +86,42 @@ static status_t write_cuts(struct results_file *results, struct comm *comm,
 
 /* ---- a row for each customer that takes part: the leaves where they are the customers ---- */
 
+struct making {
+    int64_t features;
+    int64_t made;
+    float *value;
+    int64_t *size;
+};
+
+static void make_leaves_of_block(void *context, const struct block *block)
+{
+    struct making *making = context;
+    int64_t features = making->features;
+    for (int i = 0; i < block->rows; i++) {
+        if (table_is_left_out(block->left_out, i))
+            continue;
+        const float *tile = block->tiles + i / TILE_ROWS * features * TILE_ROWS;
+        for (int64_t f = 0; f < features; f++)
+            making->value[making->made * features + f] = tile[f * TILE_ROWS + i % TILE_ROWS];
+        making->size[making->made++] = 1;
+    }
+}
+
 static status_t make_leaves(void *context, int64_t first, int64_t count, void *const *memory, int64_t *rows)
 {
-    const struct results_hierarchy *hierarchy = context;
-    const struct customers *customers = hierarchy->customers;
-    int64_t features = customers->features;
-    float *value = memory[0];
-    int64_t *size = memory[1];
-    int64_t made = 0;
-    for (int64_t b = first; b < first + count; b++) {
-        struct block block = customers_block(customers, b);
-        for (int i = 0; i < block.rows; i++) {
-            if (table_is_left_out(block.left_out, i))
-                continue;
-            const float *tile = block.tiles + i / TILE_ROWS * features * TILE_ROWS;
-            for (int64_t f = 0; f < features; f++)
-                value[made * features + f] = tile[f * TILE_ROWS + i % TILE_ROWS];
-            size[made++] = 1;
-        }
-    }
-    *rows = made;
-    return STATUS_OK;
+    const struct customers *customers = ((const struct results_hierarchy *)context)->customers;
+    struct making making = {.features = customers->features, .value = memory[0], .size = memory[1]};
+    status_t status = customers_walk_part(customers, first, count, make_leaves_of_block, &making);
+    *rows = making.made;
+    return status;
 }
 
 static int64_t customers_taking_part(const struct customers *customers)
 {
     int64_t count = 0;
     for (int64_t b = 0; b < customers->partition.block_count; b++) {
-        struct block block = customers_block(customers, b);
-        for (int i = 0; i < block.rows; i++)
-            count += !table_is_left_out(block.left_out, i);
+        for (int i = 0; i < BLOCK_ROWS; i++)
+            count += !table_is_left_out(customers_marks(customers, b), i);
     }
     return count;
 }

@@ -10,6 +10,7 @@
 #include "data/customers.h"
 #include "data/prepare.h"
 #include "data/results.h"
+#include "data/row_numbers.h"
 #include "data/table.h"
 
 /* A cut. Sizes and parents: rank 0. */
@@ -26,8 +27,8 @@ struct results_hierarchy {
     const struct preparation *preparation;
     bool every_customer; /* is a leaf, in row order */
     int64_t leaves;
-    const int32_t *leaf;   /* of this rank's customers, BLOCK_ROWS a block; -1: left out */
-    const double *linkage; /* rank 0: (leaves - 1) x 4 */
+    const struct row_numbers *leaf; /* of this rank's customers; none: left out */
+    const double *linkage;          /* rank 0: (leaves - 1) x 4 */
     const double
         *leaf_centroid;       /* rank 0: leaves x preparation->count; NULL where every customer is a leaf */
     const int64_t *leaf_size; /* rank 0: leaves; NULL likewise */

@@ -25,10 +25,10 @@ static status_t open_dataset(const struct results_input *input, const char *name
     *dataset = H5I_INVALID_HID;
     if (!results_has(input, name))
         return status_new(EXIT_BAD_DATA, "%s: there is no %s", input->path, name);
-    *dataset = H5Dopen2(input->file, name, H5P_DEFAULT);
-    if (*dataset < 0)
-        return h5_failure(EXIT_BAD_DATA, "%s: %s is no dataset that can be opened", input->path, name);
-    return STATUS_OK;
+    status_t status = h5_open_dataset(input->file, input->path, name, H5P_DEFAULT, dataset);
+    if (status)
+        status->code = EXIT_BAD_DATA;
+    return status;
 }
 
 /* The most values that a dataset can hold, by the bytes that there are. */

@@ -3,24 +3,21 @@
 #include "data/h5.h"
 #include "data/results_rows.h"
 
-struct membership {
+struct making {
     const struct partition *partition;
-    const float *share;
+    shares_maker make;
+    void *context;
 };
 
-static status_t make_membership(void *context, int64_t first, int64_t count, void *const *memory,
-                                int64_t *rows)
+static status_t make_rows(void *context, int64_t first, int64_t count, void *const *memory, int64_t *rows)
 {
-    const struct membership *membership = context;
-    *rows = results_rows_of(membership->partition, first, count);
-    float *out = memory[0];
-    for (int64_t i = 0; i < *rows; i++)
-        out[i] = membership->share[first * BLOCK_ROWS + i];
-    return STATUS_OK;
+    const struct making *making = context;
+    *rows = results_rows_of(making->partition, first, count);
+    return making->make(making->context, first, count, memory[0]);
 }
 
 status_t results_write_membership(struct results_file *results, struct comm *comm,
-                                  const struct partition *partition, const float *share)
+                                  const struct partition *partition, shares_maker make, void *context)
 {
     const struct rows_dataset dataset = {"/stability/membership",
                                          "share of replicates in which the customer stays; NaN: left out",
@@ -28,13 +25,13 @@ status_t results_write_membership(struct results_file *results, struct comm *com
                                          H5T_NATIVE_FLOAT,
                                          4,
                                          0};
-    struct membership membership = {partition, share};
+    struct making making = {partition, make, context};
     struct rows_job job = {.partition = partition,
                            .dataset = &dataset,
                            .datasets = 1,
                            .rows = partition->row_count,
-                           .make = make_membership,
-                           .context = &membership};
+                           .make = make_rows,
+                           .context = &making};
     return results_write_rows(results->file, comm, &job);
 }
 

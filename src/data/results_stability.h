@@ -9,9 +9,13 @@
 #include "data/results.h"
 #include "data/results_dataset.h"
 
-/* /stability/membership: a share for each of this rank's customers, BLOCK_ROWS a block. Collective. */
+/* Fills `share` for this rank's local blocks [first, first + count): BLOCK_ROWS entries a block. Local; a
+ * failure is this rank's own. */
+typedef status_t (*shares_maker)(void *context, int64_t first, int64_t count, float *share);
+
+/* /stability/membership: a share for each customer. Collective. */
 status_t results_write_membership(struct results_file *results, struct comm *comm,
-                                  const struct partition *partition, const float *share)
+                                  const struct partition *partition, shares_maker make, void *context)
     __attribute__((warn_unused_result));
 
 /* Figures by their names, then the attributes of a group that they have made. Local: rank 0. */

@@ -56,3 +56,26 @@ void row_numbers_get(const struct row_numbers *numbers, int64_t block, int32_t *
     else
         GET(uint32_t);
 }
+
+void row_numbers_set(struct row_numbers *numbers, int64_t row, int32_t number)
+{
+    uint32_t kept = (uint32_t)number + 1U;
+    if (numbers->width == 1)
+        ((uint8_t *)numbers->number)[row] = (uint8_t)kept;
+    else if (numbers->width == 2)
+        ((uint16_t *)numbers->number)[row] = (uint16_t)kept;
+    else
+        ((uint32_t *)numbers->number)[row] = kept;
+}
+
+int64_t row_numbers_count(const struct row_numbers *numbers)
+{
+    int32_t number[BLOCK_ROWS];
+    int64_t rows = 0;
+    for (int64_t b = 0; b < numbers->blocks; b++) {
+        row_numbers_get(numbers, b, number);
+        for (int i = 0; i < BLOCK_ROWS; i++)
+            rows += number[i] >= 0;
+    }
+    return rows;
+}

@@ -23,6 +23,12 @@ void row_numbers_free(struct row_numbers *numbers);
 void row_numbers_put(struct row_numbers *numbers, int64_t block, const int32_t *number);
 void row_numbers_get(const struct row_numbers *numbers, int64_t block, int32_t *number);
 
+/* That of one row of this rank. */
+void row_numbers_set(struct row_numbers *numbers, int64_t row, int32_t number);
+
+/* Rows that have one. */
+int64_t row_numbers_count(const struct row_numbers *numbers);
+
 /* Bytes a row takes with numbers below `most`. */
 int row_numbers_width(int64_t most);
 

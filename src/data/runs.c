@@ -25,16 +25,23 @@ void runs_close(struct runs *runs)
     runs->end = NULL;
 }
 
+void groups_of_block(const struct groups *groups, int64_t local, const uint16_t *left_out, int32_t *group)
+{
+    if (groups->group) {
+        row_numbers_get(groups->group, local, group);
+        return;
+    }
+    for (int i = 0; i < BLOCK_ROWS; i++)
+        group[i] = table_is_left_out(left_out, i) ? -1 : 0;
+}
+
 /* Sorts the rows of a block by group, by counting. */
 static void sort_rows(struct runs *runs, const struct raw_block *block)
 {
     int32_t group[BLOCK_ROWS];
-    struct groups here = runs->groups;
-    if (here.group)
-        here.group += block->local * BLOCK_ROWS;
+    groups_of_block(&runs->groups, block->local, block->left_out, group);
     memset(runs->end, 0, (size_t)runs->groups.count * sizeof *runs->end);
     for (int i = 0; i < block->rows; i++) {
-        group[i] = groups_of_row(&here, block->left_out, i);
         if (group[i] >= 0)
             runs->end[group[i]]++;
     }

@@ -7,21 +7,16 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "data/row_numbers.h"
 #include "data/table.h"
 
 struct groups {
-    const int32_t
-        *group; /* of each of this rank's rows, < 0 for none; NULL: all customers not left out are group 0 */
+    const struct row_numbers *group; /* of this rank's rows; NULL: all customers not left out are group 0 */
     int32_t count;
 };
 
-/* The group of a local row. */
-static inline int32_t groups_of_row(const struct groups *groups, const uint16_t *left_out, int64_t row)
-{
-    if (groups->group)
-        return groups->group[row];
-    return left_out[row / TILE_ROWS] >> (row % TILE_ROWS) & 1 ? -1 : 0;
-}
+/* The groups of the BLOCK_ROWS rows of local block `local`, with these marks (BLOCK_TILES); -1: none. */
+void groups_of_block(const struct groups *groups, int64_t local, const uint16_t *left_out, int32_t *group);
 
 struct runs {
     struct groups groups;

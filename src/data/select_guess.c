@@ -12,10 +12,16 @@ static const double DEVIATIONS = 4.0;
 static status_t pool_pilot(const struct table *table, const struct groups *groups, const struct pilot *pilot,
                            const int64_t *first, struct pool *pool, int64_t *size)
 {
+    int32_t of_block[BLOCK_ROWS];
+    int64_t local = -1; /* rows of the pilot rise */
     status_t status = pool_reserve(pool, pilot->count * pilot->columns);
     for (int64_t i = 0; !status && i < pilot->count; i++) {
         int64_t row = pilot->row[i];
-        int32_t group = groups_of_row(groups, table->left_out, row);
+        if (row / BLOCK_ROWS != local) {
+            local = row / BLOCK_ROWS;
+            groups_of_block(groups, local, table->left_out + local * BLOCK_TILES, of_block);
+        }
+        int32_t group = of_block[row % BLOCK_ROWS];
         for (int64_t c = 0; group >= 0 && c < pilot->columns; c++) {
             int64_t cell = c * groups->count + group;
             double value = pilot->value[i * pilot->columns + c];

@@ -126,8 +126,8 @@ static status_t check_rank(const char *file, const char *path, int rank, bool fl
     if (flat && rank != 1)
         return status_new(EXIT_BAD_DATA, "%s: %s has %d dimensions; a column has one", file, path, rank);
     if (!flat && rank != 2)
-        return status_new(EXIT_BAD_DATA, "%s has %d dimension%s; expected two (customers x features)", path,
-                          rank, rank == 1 ? "" : "s");
+        return status_new(EXIT_BAD_DATA, "%s: %s has %d dimension%s; expected two (customers x features)",
+                          file, path, rank, rank == 1 ? "" : "s");
     return STATUS_OK;
 }
 
@@ -166,11 +166,8 @@ status_t source_add_dataset(struct source *source, const char *path, bool flat, 
         return status_of_allocation(NULL, 1, "the list of datasets");
     source->dataset = grown;
     struct source_dataset *dataset = &grown[source->dataset_count];
-    *dataset = (struct source_dataset){.id = H5Dopen2(source->file, path, H5P_DEFAULT),
-                                       .memory_type = H5I_INVALID_HID};
-    status_t status = STATUS_OK;
-    if (dataset->id < 0)
-        status = h5_failure(EXIT_NO_INPUT, "%s: %s cannot be opened as a dataset", source->path, path);
+    *dataset = (struct source_dataset){.memory_type = H5I_INVALID_HID};
+    status_t status = h5_open_dataset(source->file, source->path, path, H5P_DEFAULT, &dataset->id);
     if (!status)
         status = memory_copy_text(&dataset->path, path);
     if (!status)
@@ -223,9 +220,11 @@ status_t source_set_id(struct source *source, const char *path, int64_t column)
     if (status)
         return status;
     id->column = column;
-    id->dataset = H5Dopen2(source->file, path, H5P_DEFAULT);
-    id->type = id->dataset < 0 ? H5I_INVALID_HID : H5Dget_type(id->dataset);
-    hid_t space = id->dataset < 0 ? H5I_INVALID_HID : H5Dget_space(id->dataset);
+    status = h5_open_dataset(source->file, source->path, path, H5P_DEFAULT, &id->dataset);
+    if (status)
+        return status;
+    id->type = H5Dget_type(id->dataset);
+    hid_t space = H5Dget_space(id->dataset);
     hsize_t dimensions[H5S_MAX_RANK] = {0};
     int rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, dimensions, NULL);
     if (id->type < 0 || rank < 0)
@@ -256,10 +255,10 @@ status_t source_fit_caches(struct source *source)
         if (access == H5P_DEFAULT)
             continue;
         h5_close(dataset->id);
-        dataset->id = H5Dopen2(source->file, dataset->path, access);
+        status_t status = h5_open_dataset(source->file, source->path, dataset->path, access, &dataset->id);
         h5_close(access);
-        if (dataset->id < 0)
-            return h5_failure(EXIT_NO_INPUT, "%s: %s cannot be opened", source->path, dataset->path);
+        if (status)
+            return status;
     }
     return STATUS_OK;
 }
@@ -291,9 +290,9 @@ static status_t check_shape(const struct source *source)
 {
     for (int64_t i = 0; i < source->dataset_count; i++) {
         const struct source_dataset *dataset = &source->dataset[i];
-        if (dataset->rows > SOURCE_MOST_ROWS)
-            return status_new(EXIT_BAD_DATA, "%s: %s has %" PRId64 " rows; at most 2^40 can be used",
-                              source->path, dataset->path, dataset->rows);
+        if (dataset->rows < 0 || dataset->rows > SOURCE_MOST_ROWS)
+            return status_new(EXIT_BAD_DATA, "%s: %s has %" PRIu64 " rows; at most 2^40 can be used",
+                              source->path, dataset->path, (uint64_t)dataset->rows);
     }
     if (source->column_count == 0)
         return status_new(EXIT_BAD_DATA, "%s: no numeric features found", source->path);

@@ -36,6 +36,7 @@ bool source_is_group(hid_t file, const char *path)
 }
 
 struct listing {
+    const char *path; /* of the file */
     struct texts *names;
     status_t failure;
 };
@@ -43,20 +44,24 @@ struct listing {
 static herr_t list_member(hid_t group, const char *name, const H5L_info_t *info, void *data)
 {
     (void)group;
-    (void)info;
     struct listing *listing = data;
-    listing->failure = texts_append(listing->names, name);
+    listing->failure =
+        info->type == H5L_TYPE_EXTERNAL
+            ? status_new(EXIT_BAD_DATA, "%s: %s is a link to another file, which is not followed",
+                         listing->path, name)
+            : texts_append(listing->names, name);
     return listing->failure ? -1 : 0;
 }
 
 /* The names of a group's members, in the order of their names. */
-static status_t list_group(hid_t file, const char *path, struct texts *names)
+static status_t list_group(const struct source *source, const char *path, struct texts *names)
 {
     *names = (struct texts){0};
-    struct listing listing = {names, STATUS_OK};
-    if (H5Literate_by_name(file, path, H5_INDEX_NAME, H5_ITER_INC, NULL, list_member, &listing, H5P_DEFAULT) <
-        0)
-        return status_first(listing.failure, h5_failure(EXIT_NO_INPUT, "%s cannot be listed", path));
+    struct listing listing = {source->path, names, STATUS_OK};
+    if (H5Literate_by_name(source->file, path, H5_INDEX_NAME, H5_ITER_INC, NULL, list_member, &listing,
+                           H5P_DEFAULT) < 0)
+        return status_first(listing.failure,
+                            h5_failure(EXIT_NO_INPUT, "%s: %s cannot be listed", source->path, path));
     return STATUS_OK;
 }
 
@@ -165,7 +170,8 @@ static status_t recognise_matrix(struct source *source, const char *path, const 
                             "%s: %s holds no numbers; features are expected to be integers or floats",
                             source->path, path);
     if (!status)
-        status = h5_read_text_attribute(source->dataset[0].id, "feature_names", &names, &named);
+        status = h5_name_failure(
+            source->path, h5_read_text_attribute(source->dataset[0].id, "feature_names", &names, &named));
     if (!status)
         status = orient(source, id, &names);
     if (!status)
@@ -246,7 +252,7 @@ static status_t recognise_columns(struct source *source, const char *group, cons
 {
     source->form = "columns";
     struct texts members = {0};
-    status_t status = list_group(source->file, group, &members);
+    status_t status = list_group(source, group, &members);
     for (int64_t i = 0; !status && i < members.count; i++) {
         if (!is_id_member(group, members.text[i], id))
             status = add_member(source, group, members.text[i]);
@@ -272,7 +278,7 @@ static status_t recognise_path(struct source *source, const char *path, const ch
 static status_t find_frame(struct source *source, char *found, size_t size)
 {
     struct texts members = {0};
-    status_t status = list_group(source->file, "/", &members);
+    status_t status = list_group(source, "/", &members);
     int frames = 0;
     found[0] = '\0';
     for (int64_t i = 0; !status && i < members.count; i++) {

@@ -29,6 +29,16 @@ struct frame {
     int64_t *index;
 };
 
+static status_t read_names(const struct source *source, const char *path, struct texts *names)
+{
+    hid_t dataset = H5I_INVALID_HID;
+    status_t status = h5_open_dataset(source->file, source->path, path, H5P_DEFAULT, &dataset);
+    if (!status)
+        status = h5_name_failure(source->path, h5_read_text_dataset(dataset, path, names));
+    h5_close(dataset);
+    return status;
+}
+
 /* A block of columns of one type: its names and its values. Blocks of dates keep their unit in an attribute.
  */
 static status_t add_frame_block(struct source *source, struct frame *frame, int64_t number)
@@ -45,25 +55,25 @@ static status_t add_frame_block(struct source *source, struct frame *frame, int6
     snprintf(name, sizeof name, "block%" PRId64 "_values", number);
     if (!status)
         status = source_join(&values, frame->group, name);
-    hid_t dataset = status ? H5I_INVALID_HID : H5Dopen2(source->file, items, H5P_DEFAULT);
-    if (!status && dataset < 0)
-        status = h5_failure(EXIT_NO_INPUT, "%s cannot be opened", items);
     if (!status)
-        status = h5_read_text_dataset(dataset, items, &names);
-    h5_close(dataset);
-    dataset = status ? H5I_INVALID_HID : H5Dopen2(source->file, values, H5P_DEFAULT);
+        status = read_names(source, items, &names);
+    hid_t dataset = H5I_INVALID_HID;
     if (!status)
-        status = h5_read_text_attribute(dataset, "value_type", &value_type, &dates);
+        status = h5_open_dataset(source->file, source->path, values, H5P_DEFAULT, &dataset);
+    if (!status)
+        status =
+            h5_name_failure(source->path, h5_read_text_attribute(dataset, "value_type", &value_type, &dates));
     h5_close(dataset);
     if (!status && !dates)
         status = source_add_dataset(source, values, false, &numeric);
     if (!status && numeric && source->dataset[source->dataset_count - 1].width != names.count)
-        status = status_new(EXIT_BAD_DATA, "%s: %" PRId64 " names for %" PRId64 " columns", values,
-                            names.count, source->dataset[source->dataset_count - 1].width);
+        status = status_new(EXIT_BAD_DATA, "%s: %s: %" PRId64 " names for %" PRId64 " columns", source->path,
+                            values, names.count, source->dataset[source->dataset_count - 1].width);
     for (int64_t i = 0; !status && i < names.count; i++) {
         int64_t place = texts_find(&frame->order, names.text[i]);
         if (place < 0) {
-            status = status_new(EXIT_BAD_DATA, "%s: column %s is not in axis0", items, names.text[i]);
+            status = status_new(EXIT_BAD_DATA, "%s: %s: column %s is not in axis0", source->path, items,
+                                names.text[i]);
         } else if (numeric) {
             frame->dataset[place] = source->dataset_count - 1;
             frame->index[place] = i;
@@ -80,12 +90,8 @@ static status_t frame_order(struct source *source, struct frame *frame)
 {
     char *path = NULL;
     status_t status = source_join(&path, frame->group, "axis0");
-    hid_t dataset = status ? H5I_INVALID_HID : H5Dopen2(source->file, path, H5P_DEFAULT);
-    if (!status && dataset < 0)
-        status = h5_failure(EXIT_NO_INPUT, "%s cannot be opened", path);
     if (!status)
-        status = h5_read_text_dataset(dataset, path, &frame->order);
-    h5_close(dataset);
+        status = read_names(source, path, &frame->order);
     free(path);
     if (!status)
         status = memory_new(&frame->dataset, frame->order.count, sizeof *frame->dataset, "a frame's columns");
@@ -131,7 +137,7 @@ static status_t frame_columns(struct source *source, const struct frame *frame)
     }
     for (int64_t i = 0; !status && i < source->dataset_count; i++) {
         if (source->dataset[i].rows != source->dataset[0].rows)
-            status = status_new(EXIT_BAD_DATA, "%s and %s have different numbers of rows",
+            status = status_new(EXIT_BAD_DATA, "%s: %s and %s have different numbers of rows", source->path,
                                 source->dataset[0].path, source->dataset[i].path);
     }
     if (!status && source->dataset_count > 0)

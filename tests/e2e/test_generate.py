@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "OMPI_MCA_mpi_yield_when_idle": "1",
     "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
     "OMPI_MCA_btl": "self,vader",
+    "OMPI_MCA_pml": "ob1",
     "OMPI_MCA_ess_singleton_isolated": "1",
 }
 MONEY = {"revenue", "avg_basket", "margin", "max_basket", "refunds", "delivery_spend", "gift_spend"}

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "cluster/retree.h"
-#include "support.h"
+#include "numbers.h"
 
 enum { ROWS = 1500, FEATURES = 2, MOST = 400 /* leaves, and items of the twin */ };
 
@@ -138,8 +138,9 @@ SUPPORT void find_leaves(const struct run *one, const struct weighting *weightin
     int64_t *weight = calloc((size_t)result->leaves, sizeof *weight);
     place = calloc((size_t)result->leaves, sizeof *place);
     assert_true(weight && place);
+    int32_t *leaves = numbers_plain(&result->leaf);
     for (int64_t row = 0; row < one->sample.customers.partition.rows; row++) {
-        int32_t leaf = result->leaf[row];
+        int32_t leaf = leaves[row];
         if (leaf < 0)
             continue;
         weight[leaf] += weight_of(one, weighting, row);
@@ -149,6 +150,7 @@ SUPPORT void find_leaves(const struct run *one, const struct weighting *weightin
     }
     assert_memory_equal(weight, grown->weight, (size_t)result->leaves * sizeof *weight);
     free(weight);
+    free(leaves);
 }
 
 SUPPORT long double apart(int64_t a, int64_t b)

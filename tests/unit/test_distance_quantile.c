@@ -57,12 +57,12 @@ static void check(sample_value value, sample_mark out)
     sample_open(&sample, &world, ROWS, FEATURES, value, out);
     const struct partition *part = &sample.customers.partition;
     struct segmentation segments = {.k = K, .features = FEATURES, .centroid = centroid};
-    assert_ok(memory_new(&segments.label, part->block_count * BLOCK_ROWS, sizeof *segments.label, "labels"));
+    assert_ok(row_numbers_open(&segments.label, part->block_count, K));
     for (int64_t i = 0; i < K * FEATURES; i++)
         centroid[i] = floor(3 * uniform(5, i, 0)) / (i < FEATURES ? 3 : 1);
     for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
         int64_t row = part->first_row + i;
-        segments.label[i] = row >= ROWS || sample.is_out[row] ? -1 : label_of(row);
+        row_numbers_set(&segments.label, i, row >= ROWS || sample.is_out[row] ? -1 : label_of(row));
     }
     for (int64_t row = 0; row < ROWS; row++) {
         if (!sample.is_out[row])
@@ -77,7 +77,7 @@ static void check(sample_value value, sample_mark out)
         assert_ok(distance_quantile(&sample.customers, &segments, beyond[l], &found));
         assert_true(found == (double)distance[count - 1 - beyond[l]]);
     }
-    free(segments.label);
+    row_numbers_free(&segments.label);
     sample_close(&sample);
 }
 

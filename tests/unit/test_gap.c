@@ -9,6 +9,7 @@
 #include "assess/box.h"
 #include "assess/reference.h"
 #include "cluster/hierarchy.h"
+#include "cluster/labelling.h"
 #include "support.h"
 
 enum { MOST_GAPS = 8 };
@@ -648,16 +649,14 @@ static void trees_are_cut(void **state)
 
 static double inertia_of_cut(const struct sample *sample, const struct hierarchy_result *tree, int64_t k)
 {
-    const struct partition *part = &sample->customers.partition;
     struct segmentation segments = {.k = k};
     int32_t cut[1024];
     int32_t number[MOST_GAPS];
+    const struct labelling labelling = {.k = k, .segment = cut, .leaf = &tree->leaf};
     assert_true(tree->leaves <= 1024);
     assert_ok(hierarchy_cut(&world, tree, k, cut));
-    assert_ok(memory_new(&segments.label, part->block_count * BLOCK_ROWS, sizeof(int32_t), "test labels"));
-    for (int64_t i = 0; i < part->row_count; i++)
-        segments.label[i] = tree->leaf[i] < 0 ? -1 : cut[tree->leaf[i]];
-    assert_ok(segments_from_labels(&sample->customers, &sample->preparation, &segments, number));
+    assert_ok(
+        segments_from_labels(&sample->customers, &sample->preparation, &labelling, &segments, number));
     double inertia = segments.inertia;
     segments_free(&segments);
     return inertia;

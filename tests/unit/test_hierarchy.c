@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "support.h"
+#include "numbers.h"
 
 enum { ROWS = 1500, FEATURES = 2, MOST = 320 };
 
@@ -56,7 +56,7 @@ static status_t run_on(struct run *run, struct comm *comm, sample_value value, s
 static void finish(struct run *run)
 {
     hierarchy_free(&run->result);
-    assert_null(run->result.leaf);
+    assert_null(run->result.leaf.number);
     sample_close(&run->sample);
 }
 
@@ -157,8 +157,12 @@ static void check_alike(const struct run *all, const struct run *one)
     assert_true(a->features == FEATURES && a->every_customer == b->every_customer);
     assert_int_equal(a->work.rounds, b->work.rounds);
     int64_t first = all->sample.customers.partition.first_row;
+    int32_t *own = numbers_plain(&a->leaf);
+    int32_t *expected = numbers_plain(&b->leaf);
     for (int64_t i = 0; i < all->sample.customers.partition.row_count; i++)
-        assert_int_equal(a->leaf[i], b->leaf[first + i]);
+        assert_int_equal(own[i], expected[first + i]);
+    free(own);
+    free(expected);
     if (world.rank > 0) {
         assert_null(a->tree.linkage);
         return;
@@ -172,8 +176,9 @@ static void check_alike(const struct run *all, const struct run *one)
 static int64_t take_customers(const struct run *one)
 {
     int64_t leaves = 0;
+    int32_t *leaf = numbers_plain(&one->result.leaf);
     for (int64_t row = 0; row < ROWS; row++) {
-        assert_int_equal(one->result.leaf[row], one->sample.is_out[row] ? -1 : leaves);
+        assert_int_equal(leaf[row], one->sample.is_out[row] ? -1 : leaves);
         if (one->sample.is_out[row])
             continue;
         weight[leaves] = 1.0;
@@ -181,6 +186,7 @@ static int64_t take_customers(const struct run *one)
             leaf_place[leaves][f] = (double)one->sample.all[row * FEATURES + f];
         leaves++;
     }
+    free(leaf);
     return leaves;
 }
 
@@ -242,14 +248,16 @@ static void check_micro_clusters(sample_value value, int64_t leaves, bool fewer,
     assert_true(!result->every_customer && result->leaves == expected && result->distinct == expected);
     double sum[MOST][FEATURES] = {{0}};
     memset(weight, 0, sizeof weight);
+    int32_t *leaf_of = numbers_plain(&one.result.leaf);
     for (int64_t row = 0; row < ROWS; row++) {
-        int32_t leaf = one.result.leaf[row];
+        int32_t leaf = leaf_of[row];
         assert_true(one.sample.is_out[row] ? leaf == -1 : leaf >= 0 && leaf < expected);
         for (int64_t f = 0; leaf >= 0 && f < FEATURES; f++)
             sum[leaf][f] += (double)one.sample.all[row * FEATURES + f];
         if (leaf >= 0)
             weight[leaf] += 1.0;
     }
+    free(leaf_of);
     for (int64_t h = 0; h < expected; h++) {
         assert_true(weight[h] > 0 && (double)result->leaf_size[h] == weight[h]);
         for (int64_t f = 0; f < FEATURES; f++) {

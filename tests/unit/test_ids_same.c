@@ -118,8 +118,8 @@ static void open_ids(struct input *input, const char *name, enum form form, int6
 
 static bool same(const struct input *a, const int32_t *label_a, const struct input *b, const int32_t *label_b)
 {
-    struct id_rows one = {&a->source.id, a->table.partition, label_a};
-    struct id_rows other = {&b->source.id, b->table.partition, label_b};
+    struct id_rows one = {&a->source.id, a->table.partition, label_a, NULL};
+    struct id_rows other = {&b->source.id, b->table.partition, label_b, NULL};
     bool forwards = false;
     bool backwards = false;
     assert_ok(ids_same(&world, &one, &other, &forwards));

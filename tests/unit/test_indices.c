@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "assess/indices.h"
-#include "support.h"
+#include "numbers.h"
 #include "tiles.h"
 
 enum { ROWS = 2500, FEATURES = 3 };
@@ -47,7 +47,7 @@ struct segmented {
     int64_t *size;
     int32_t *all; /* rows; -1 for those left out */
     double *centroid;
-    int32_t *leaf;
+    struct row_numbers leaf;
     int32_t *segment;
 };
 
@@ -93,14 +93,16 @@ static int32_t many(int64_t i)
 static void label_by_leaf(const struct sample *sample, leaf_of segment, struct segmented *made)
 {
     const struct partition *part = &sample->customers.partition;
-    assert_ok(memory_new(&made->leaf, part->block_count * BLOCK_ROWS, sizeof(int32_t), "test leaves"));
+    int32_t *leaf = calloc((size_t)part->row_count + 1, sizeof *leaf);
+    assert_non_null(leaf);
     assert_ok(memory_new(&made->segment, LEAVES, sizeof(int32_t), "test leaves"));
     for (int64_t i = 0; i < LEAVES; i++)
         made->segment[i] = segment(LEAVES - 1 - i);
     for (int64_t i = 0; i < part->row_count; i++)
-        made->leaf[i] =
-            (int32_t)(sample->is_out[part->first_row + i] ? -1 : LEAVES - 1 - part->first_row - i);
-    made->labelling.leaf = made->leaf;
+        leaf[i] = (int32_t)(sample->is_out[part->first_row + i] ? -1 : LEAVES - 1 - part->first_row - i);
+    made->leaf = numbers_packed(leaf, part->row_count, part->block_count, LEAVES);
+    made->labelling.leaf = &made->leaf;
+    free(leaf);
     made->labelling.segment = made->segment;
     for (int64_t row = 0; row < part->rows; row++)
         made->all[row] = sample->is_out[row] ? -1 : segment(row);
@@ -154,7 +156,7 @@ static void segmented_close(struct segmented *made)
     free(made->sum);
     free(made->size);
     free(made->centroid);
-    free(made->leaf);
+    row_numbers_free(&made->leaf);
     free(made->segment);
 }
 

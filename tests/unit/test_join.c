@@ -4,6 +4,7 @@
 
 #include "data/join.h"
 #include "files.h"
+#include "numbers.h"
 
 enum { TEXT_SIZE = 24, MANY_BYTES = 1 << 30, LABELS = 5 };
 
@@ -140,7 +141,7 @@ struct joining {
     struct source source[2];
     struct join_side side[2];
     int32_t *label[2];
-    int32_t *found;
+    struct row_numbers found;
     int64_t lapsed[LABELS];
 };
 
@@ -157,7 +158,7 @@ static void open_side(struct joining *joining, int s, const char *name, const ch
     for (int64_t i = 0; i < part.block_count * BLOCK_ROWS; i++)
         joining->label[s][i] = i < part.row_count ? label_of(list, part.first_row + i) : 0;
     joining->side[s] = (struct join_side){
-        joining->source[s].path, advice, {&joining->source[s].id, part, joining->label[s]}};
+        joining->source[s].path, advice, {&joining->source[s].id, part, joining->label[s], NULL}};
 }
 
 static void joining_open(struct joining *joining, const struct list *before, const struct list *after)
@@ -165,16 +166,13 @@ static void joining_open(struct joining *joining, const struct list *before, con
     *joining = (struct joining){.list = {before, after}};
     open_side(joining, 0, "before.h5", "advice for before");
     open_side(joining, 1, "after.h5", "advice for after");
-    assert_ok(memory_new(&joining->found, joining->side[1].rows.partition.block_count * BLOCK_ROWS,
-                         sizeof(int32_t), "test labels"));
 }
 
 static status_t join(struct joining *joining, int64_t bytes)
 {
     memset(joining->lapsed, 0x55, sizeof joining->lapsed);
-    for (int64_t i = 0; i < joining->side[1].rows.partition.block_count * BLOCK_ROWS; i++)
-        joining->found[i] = 77;
-    return join_lookup(&world, &joining->side[0], &joining->side[1], LABELS, bytes, joining->found,
+    row_numbers_free(&joining->found);
+    return join_lookup(&world, &joining->side[0], &joining->side[1], LABELS, bytes, &joining->found,
                        joining->lapsed);
 }
 
@@ -184,7 +182,7 @@ static void joining_close(struct joining *joining)
         source_close(&joining->source[s]);
         free(joining->label[s]);
     }
-    free(joining->found);
+    row_numbers_free(&joining->found);
 }
 
 /* ---- the same by searching a sorted list ---- */
@@ -230,6 +228,7 @@ static int64_t check_found(const struct joining *joining)
     struct known *known = NULL;
     assert_ok(memory_new(&known, joining->list[0]->rows, sizeof *known, "test ids"));
     int64_t knowns = sorted_before(joining->list[0], known);
+    int32_t *found = numbers_plain(&joining->found);
     for (int64_t row = 0; row < after->rows; row++) {
         struct known wanted = {.key = key_of(after, row)};
         struct known *hit = label_of(after, row) < 0 || knowns == 0
@@ -239,8 +238,9 @@ static int64_t check_found(const struct joining *joining)
         if (hit)
             hit->asked = true;
         if (row >= part->first_row && row < part->first_row + part->row_count)
-            assert_int_equal(joining->found[row - part->first_row], hit ? hit->label : -1);
+            assert_int_equal(found[row - part->first_row], hit ? hit->label : -1);
     }
+    free(found);
     for (int64_t i = 0; i < knowns; i++)
         lapsed[known[i].label] += !known[i].asked;
     for (int64_t h = 0; h < LABELS; h++)

@@ -5,6 +5,7 @@
 
 #include "cluster/kmeans.h"
 #include "cluster/labelling.h"
+#include "numbers.h"
 #include "support.h"
 
 static const struct kmeans_settings plain = {
@@ -66,14 +67,16 @@ static bool second_block(int64_t row)
 /* ---- what must hold of any result ---- */
 
 /* Everybody's labels, by row, -1 where left out. */
-static int32_t *gather_labels(const struct sample *sample, const int32_t *label)
+static int32_t *gather_labels(const struct sample *sample, const struct row_numbers *packed_label)
 {
     void *all = NULL;
+    int32_t *label = numbers_plain(packed_label);
     int64_t bytes = 0;
     struct comm *comm = sample->customers.comm;
     assert_ok(comm_gather_all(comm, label, sample->customers.partition.row_count * (int64_t)sizeof *label,
                               &all, &bytes));
     assert_int_equal(bytes, sample->customers.partition.rows * (int64_t)sizeof *label);
+    free(label);
     return all;
 }
 
@@ -115,7 +118,7 @@ static void check_result(const struct sample *sample, const struct kmeans_result
     const struct segmentation *segments = &result->segments;
     int64_t rows = sample->customers.partition.rows;
     int64_t features = segments->features;
-    int32_t *label = gather_labels(sample, segments->label);
+    int32_t *label = gather_labels(sample, &segments->label);
     int64_t *size = NULL;
     double *member_sum = NULL;
     assert_ok(memory_new(&member_sum, segments->k * features, sizeof *member_sum, "test sums"));
@@ -156,16 +159,13 @@ static void check_result(const struct sample *sample, const struct kmeans_result
 static status_t learn(const struct sample *sample, const struct kmeans_settings *settings, int64_t k,
                       struct kmeans_result *result)
 {
-    int64_t rows = sample->customers.partition.block_count * BLOCK_ROWS;
     status_t status = kmeans_run(&sample->customers, &sample->preparation, settings, &k, 1, result);
     struct segmentation *segments = &result->segments;
     struct labelling labelling = {.k = k, .centroid = segments->centroid};
     if (!status)
         status = labelling_open(&labelling, sample->customers.features);
     if (!status)
-        status = memory_new(&segments->label, rows, sizeof *segments->label, "labels");
-    if (!status)
-        status = labelling_all(&labelling, &sample->customers, segments->label);
+        status = segments_label(&sample->customers, &labelling, segments);
     labelling_close(&labelling);
     return status;
 }
@@ -251,9 +251,9 @@ static void ranks_do_not_change_the_result(void **state)
     assert_int_equal(result.passes, expected.passes);
     assert_int_equal(result.swaps, expected.swaps);
     if (sample.customers.partition.row_count > 0)
-        assert_memory_equal(result.segments.label,
-                            expected.segments.label + sample.customers.partition.first_row,
-                            (size_t)sample.customers.partition.row_count * sizeof(int32_t));
+        assert_memory_equal(result.segments.label.number,
+                            (char *)expected.segments.label.number + sample.customers.partition.first_row,
+                            (size_t)sample.customers.partition.row_count);
     kmeans_free(&result);
     kmeans_free(&expected);
     sample_close(&sample);

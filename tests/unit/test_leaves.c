@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "support.h"
+#include "numbers.h"
 
 enum { ROWS = 5000, FEATURES = 2 };
 
@@ -79,15 +79,17 @@ static status_t learn(struct run *run, int64_t count, bool fewer)
     const struct customers *customers = &run->sample.customers;
     const struct partition *part = &customers->partition;
     int64_t bytes = 0;
-    int32_t *label = malloc((size_t)(part->block_count * BLOCK_ROWS + 1) * sizeof *label);
-    assert_non_null(label);
-    status_t status = leaves_learn(customers, &run->sample.preparation, count, fewer, 3, label, &run->leaves);
+    struct row_numbers leaf;
+    assert_ok(row_numbers_open(&leaf, part->block_count, count));
+    status_t status = leaves_learn(customers, &run->sample.preparation, count, fewer, 3, &leaf, &run->leaves);
+    int32_t *label = numbers_plain(&leaf);
     for (int64_t row = part->row_count; !status && row < part->block_count * BLOCK_ROWS; row++)
         assert_int_equal(label[row], -1);
     if (!status)
         status = comm_gather_all(customers->comm, label, part->row_count * (int64_t)sizeof *label,
                                  (void **)&run->label, &bytes);
     free(label);
+    row_numbers_free(&leaf);
     return status;
 }
 

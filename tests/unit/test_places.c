@@ -1,6 +1,7 @@
 /* ranks: 1 2 3 7 */
 /* Leaves and places: numbers, equal customers, the merges at height 0, what nodes tell each other. */
 #include "cluster/places.h"
+#include "numbers.h"
 #include "trees.h"
 
 enum { ROWS = 5000, FEATURES = 3 };
@@ -96,9 +97,10 @@ static void free_twin(struct twin *twin)
 
 /* ---- opening ---- */
 
-static void check_leaves(const struct sample *sample, const int32_t *leaf)
+static void check_leaves(const struct sample *sample, const struct row_numbers *numbers)
 {
     const struct partition *part = &sample->customers.partition;
+    int32_t *leaf = numbers_plain(numbers);
     int32_t next = 0;
     for (int64_t row = 0; row < part->rows; row++) {
         int64_t here = row - part->first_row;
@@ -108,6 +110,7 @@ static void check_leaves(const struct sample *sample, const int32_t *leaf)
     }
     for (int64_t row = part->row_count; row < part->block_count * BLOCK_ROWS; row++)
         assert_int_equal(leaf[row], -1);
+    free(leaf);
 }
 
 static void check_points(const struct sample *sample, const struct twin *twin, const struct places *places)
@@ -186,17 +189,17 @@ static void check_places(sample_value value, sample_mark out, int64_t rows, bool
             if (sample.customers.tiles[i] == 0.0F && i % 3)
                 sample.customers.tiles[i] = -0.0F;
         }
-        int32_t *leaf = malloc((size_t)(room + 1) * sizeof *leaf);
-        assert_non_null(leaf);
+        struct row_numbers leaf;
+        assert_ok(row_numbers_open(&leaf, room / BLOCK_ROWS, sample.customers.used));
         assert_ok(node_open(&node, &world, cuts[c]));
-        assert_ok(places_open(&places, &sample.customers, &node, leaf));
-        check_leaves(&sample, leaf);
+        assert_ok(places_open(&places, &sample.customers, &node, &leaf));
+        check_leaves(&sample, &leaf);
         struct twin twin = make_twin(&sample);
         check_points(&sample, &twin, &places);
         check_merges(&twin, &places);
         free_twin(&twin);
         node_close(&node);
-        free(leaf);
+        row_numbers_free(&leaf);
         sample_close(&sample);
     }
 }
@@ -238,12 +241,11 @@ static void nodes_hear_of_all_rows(void **state)
     struct sample sample;
     struct node node;
     struct places places;
-    static int32_t leaf[MANY + BLOCK_ROWS];
     sample_open(&sample, &world, MANY, 1, all_different, NULL);
     for (int64_t i = 0; i < sample.customers.partition.row_count; i++)
         sample.customers.tiles[i] = (float)((sample.customers.partition.first_row + i) % DIFFERENT);
     assert_ok(node_open(&node, &world, 1));
-    assert_ok(places_open(&places, &sample.customers, &node, leaf));
+    assert_ok(places_open(&places, &sample.customers, &node, NULL));
     assert_int_equal(places.points.count, DIFFERENT);
     for (int64_t i = 0; i < MANY; i++)
         assert_int_equal(places.twin[i], i % DIFFERENT);

@@ -5,6 +5,7 @@
 #include "assess/describe.h"
 #include "assess/profile.h"
 #include "files.h"
+#include "numbers.h"
 
 enum { ROWS = 2700, FEATURES = 3, COLUMNS = 5, K = 4 };
 
@@ -154,7 +155,9 @@ static void run_profile(struct comm *comm, struct input *input, struct survey *s
         if (label[i] < 0)
             input->table.left_out[i / TILE_ROWS] |= (uint16_t)(1U << (i % TILE_ROWS));
     }
-    assert_ok(profile_run(&input->table, survey, label, K, profile));
+    struct row_numbers numbers = numbers_packed(label, part->block_count * BLOCK_ROWS, part->block_count, K);
+    assert_ok(profile_run(&input->table, survey, &numbers, K, profile));
+    row_numbers_free(&numbers);
     free(label);
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "data/results.h"
+#include "data/results_assignments.h"
 #include "files.h"
 
 enum { COLUMNS = 3, K = 2, KEPT = 2 };
@@ -30,7 +31,7 @@ static float distance_of(int64_t row)
     return is_out(row) ? NAN : (float)row * 0.5F;
 }
 
-static void make_piece(void *context, int64_t first, int64_t count, const struct assignments *piece)
+static status_t make_piece(void *context, int64_t first, int64_t count, const struct assignments *piece)
 {
     const struct partition *part = context;
     assert_true(first >= 0 && count > 0 && first + count <= part->block_count);
@@ -41,6 +42,7 @@ static void make_piece(void *context, int64_t first, int64_t count, const struct
         piece->distance[i] = distance_of(row);
         piece->shadow[i] = distance_of(row) + 0.25F;
     }
+    return STATUS_OK;
 }
 
 static hid_t open_checked(hid_t file, const char *name, hid_t type, int64_t rows)
@@ -103,7 +105,7 @@ static void check_assignments(int64_t rows)
     input_open(&input, &world, path_to("input.h5"), -1);
     if (world.rank == 0)
         assert_ok(results_create(&results, path_to("results.h5")));
-    assert_ok(results_write_assignments(&results, &world, &input.table, make_piece, &input.table.partition));
+    assert_ok(results_write_scores(&results, &world, &input.table, make_piece, &input.table.partition));
     assert_ok(results_close(&results));
     if (world.rank == 0) {
         hid_t file = H5Fopen(path_to("results.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);

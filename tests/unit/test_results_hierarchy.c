@@ -5,6 +5,7 @@
 #include "data/h5text.h"
 #include "data/results_hierarchy.h"
 #include "files.h"
+#include "numbers.h"
 
 enum { MOST_ATTRIBUTES = 16 };
 
@@ -73,10 +74,10 @@ struct job {
     struct sample sample;
     struct input input;
     struct results_hierarchy content;
-    int32_t *own;   /* leaves of this rank's rows */
-    int32_t *leaf;  /* of all rows */
-    int32_t *level; /* of all leaves: two segments */
-    int32_t *finer; /* four */
+    struct row_numbers own; /* leaves of this rank's rows */
+    int32_t *leaf;          /* of all rows */
+    int32_t *level;         /* of all leaves: two segments */
+    int32_t *finer;         /* four */
     double *linkage;
     double *centroid; /* of micro-clusters */
     int64_t *size;
@@ -87,16 +88,15 @@ static void number_leaves(struct job *job, int64_t micro)
     const struct partition *part = &job->sample.customers.partition;
     int32_t next = 0;
     assert_ok(memory_new(&job->leaf, part->rows, sizeof *job->leaf, "test leaves"));
-    assert_ok(memory_new(&job->own, part->block_count * BLOCK_ROWS, sizeof *job->own, "test leaves"));
     for (int64_t row = 0; row < part->rows; row++) {
         bool out = job->sample.is_out[row];
         job->leaf[row] = out ? -1 : (int32_t)(micro > 0 ? row % micro : next);
         next += !out;
     }
-    for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++)
-        job->own[i] = i < part->row_count ? job->leaf[part->first_row + i] : -1;
-    job->content.leaf = job->own;
     job->content.leaves = micro > 0 ? micro : next;
+    job->own =
+        numbers_packed(job->leaf + part->first_row, part->row_count, part->block_count, job->content.leaves);
+    job->content.leaf = &job->own;
 }
 
 static void job_open(struct job *job, int64_t rows, int64_t features, int64_t micro, sample_mark out)
@@ -136,7 +136,7 @@ static void job_open(struct job *job, int64_t rows, int64_t features, int64_t mi
 
 static void job_close(struct job *job)
 {
-    free(job->own);
+    row_numbers_free(&job->own);
     free(job->leaf);
     free(job->level);
     free(job->finer);

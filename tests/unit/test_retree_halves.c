@@ -125,17 +125,16 @@ static void sums_are_on_the_grid_and_means_where_they_are(void **state)
     static const struct weighting equal = {WEIGHTING_ONE, 1, 0};
     static const int64_t clusters[] = {2, 3};
     double mean[] = {0, 1.4, 2.55, 1.99};
-    int32_t label[BLOCK_ROWS];
+    static const int32_t label[] = {0, 1, 2};
     struct sample sample;
     struct retree retree;
     int32_t segment[8];
     int64_t weight[4];
     sample_open(&sample, &world, 3, 1, unused, NULL);
     sample.preparation.feature[0].quantum = 1.0;
-    memset(label, -1, sizeof label);
-    for (int32_t i = 0; i < 3; i++)
-        label[i] = i;
-    struct hierarchy_result tree = {.leaves = 4, .features = 1, .leaf = label, .leaf_centroid = mean};
+    struct hierarchy_result tree = {.leaves = 4, .features = 1, .leaf_centroid = mean};
+    const struct partition *part = &sample.customers.partition;
+    tree.leaf = numbers_packed(label, part->row_count, part->block_count, 4);
     assert_ok(retree_open(&retree, &sample.customers, &sample.preparation, LINKAGE_WARD, &tree));
     assert_ok(retree_grow(&retree, &equal, 2, clusters, segment, weight));
     static const int32_t expected[] = {0, 0, 1, 1, 0, 1, 2, 2}; /* sums of 0, 1 and 3 */
@@ -143,6 +142,7 @@ static void sums_are_on_the_grid_and_means_where_they_are(void **state)
     assert_memory_equal(segment, expected, sizeof expected);
     assert_memory_equal(weight, weights, sizeof weights);
     retree_close(&retree);
+    row_numbers_free(&tree.leaf);
     sample_close(&sample);
 }
 

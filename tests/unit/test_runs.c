@@ -6,6 +6,7 @@
 #include "data/pilot.h"
 #include "data/runs.h"
 #include "files.h"
+#include "numbers.h"
 
 enum { ROWS = 2600, COLUMNS = 4, GROUPS = 6 };
 
@@ -76,8 +77,10 @@ static void check_runs(bool grouped)
         for (int32_t g = 0; g < GROUPS; g++)
             seen.next_row[c][g] = part->first_row;
     }
-    struct groups groups = {grouped ? group : NULL, grouped ? GROUPS : 1};
+    struct row_numbers numbers = numbers_packed(group, 4 * BLOCK_ROWS, 4, GROUPS);
+    struct groups groups = {grouped ? &numbers : NULL, grouped ? GROUPS : 1};
     assert_ok(runs_walk(&input.table, groups, see, &seen));
+    row_numbers_free(&numbers);
     assert_int_equal(seen.values, expected);
     for (int64_t c = 0; c < COLUMNS; c++) {
         for (int32_t g = 0; g < GROUPS; g++)

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "cluster/score.h"
+#include "numbers.h"
 #include "support.h"
 
 enum { ROWS = 2600, FEATURES = 4, MOST_K = 6 };
@@ -31,10 +32,9 @@ static int32_t nearest_but(const struct sample *sample, int64_t row, const doubl
 }
 
 static void check_customer(const struct sample *sample, int64_t row, const struct score *score,
-                           const struct assignments *piece, int64_t at)
+                           int32_t own, const struct assignments *piece, int64_t at)
 {
     const double *centroid = score->centroids.centroid;
-    int32_t own = score->label[row - sample->customers.partition.first_row];
     int32_t other = nearest_but(sample, row, centroid, score->centroids.k, own);
     double distance = sqrt(sample_distance(sample, row, centroid + own * FEATURES));
     double second = other < 0 ? 0.0 : sqrt(sample_distance(sample, row, centroid + other * FEATURES));
@@ -69,7 +69,8 @@ static void check_pieces(int64_t k, int64_t blocks_a_piece, bool nearest)
     for (int64_t i = 0; i < k * FEATURES; i++)
         centroid[i] = floor(5 * uniform(3, i / FEATURES % 4, i % FEATURES)); /* the fifth is a duplicate */
     int32_t *label = make_labels(&sample, centroid, k, nearest);
-    struct score score = {&sample.customers, {.k = k, .features = FEATURES, .centroid = centroid}, label};
+    struct row_numbers kept = numbers_packed(label, sample.customers.partition.block_count * BLOCK_ROWS, sample.customers.partition.block_count, k);
+    struct score score = {&sample.customers, {.k = k, .features = FEATURES, .centroid = centroid}, &kept};
     assert_ok(memory_new(&piece.segment, entries, sizeof *piece.segment, "test scores"));
     assert_ok(memory_new(&piece.runner_up, entries, sizeof *piece.runner_up, "test scores"));
     assert_ok(memory_new(&piece.distance, entries, sizeof *piece.distance, "test scores"));
@@ -78,11 +79,11 @@ static void check_pieces(int64_t k, int64_t blocks_a_piece, bool nearest)
     for (int64_t first = 0; first < part->block_count; first += blocks_a_piece) {
         int64_t left = part->block_count - first;
         int64_t blocks = left < blocks_a_piece ? left : blocks_a_piece;
-        score_blocks(&score, first, blocks, &piece);
+        assert_ok(score_blocks(&score, first, blocks, &piece));
         for (int64_t i = 0; i < blocks * BLOCK_ROWS; i++) {
             int64_t row = part->first_row + first * BLOCK_ROWS + i;
             if (row < ROWS && !sample.is_out[row]) {
-                check_customer(&sample, row, &score, &piece, i);
+                check_customer(&sample, row, &score, label[first * BLOCK_ROWS + i], &piece, i);
                 assert_true(!nearest || piece.shadow[i] <= 1);
             } else {
                 assert_true(piece.segment[i] == -1 && piece.runner_up[i] == -1);
@@ -95,6 +96,7 @@ static void check_pieces(int64_t k, int64_t blocks_a_piece, bool nearest)
     free(piece.distance);
     free(piece.shadow);
     free(label);
+    row_numbers_free(&kept);
     sample_close(&sample);
 }
 

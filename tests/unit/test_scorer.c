@@ -6,6 +6,7 @@
 #include "cluster/scorer.h"
 #include "data/survey.h"
 #include "files.h"
+#include "numbers.h"
 
 enum { ROWS = 4 * BLOCK_ROWS + 300, COLUMNS = 4, K = 6, LEAVES = 90 };
 
@@ -191,9 +192,10 @@ static void check_same(enum missing missing, int64_t k, int64_t leaves)
     pieces_new(&got, blocks);
     assert_ok(memory_new(&label, blocks * BLOCK_ROWS, sizeof *label, "test labels"));
     label_plainly(&fitted, label);
+    struct row_numbers packed_label = numbers_packed(label, blocks * BLOCK_ROWS, blocks, k);
     struct score kept = {
-        &fitted.customers, {.k = k, .features = fitted.model.features, .centroid = fitted.centroid}, label};
-    score_blocks(&kept, 0, blocks, &expected);
+        &fitted.customers, {.k = k, .features = fitted.model.features, .centroid = fitted.centroid}, &packed_label};
+    assert_ok(score_blocks(&kept, 0, blocks, &expected));
     struct scoring scoring = {.piece = &got};
     assert_ok(score_file(&fitted, "in.h5", &scoring));
     if (blocks > 0) {
@@ -207,6 +209,7 @@ static void check_same(enum missing missing, int64_t k, int64_t leaves)
     assert_int_equal(scoring.left_out, ROWS - fitted.survey.customers);
     assert_int_equal(scoring.left_out > 0, missing == MISSING_DROP);
     free(label);
+    row_numbers_free(&packed_label);
     pieces_free(&expected);
     pieces_free(&got);
     model_close(&fitted);

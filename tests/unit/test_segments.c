@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "cluster/segments.h"
+#include "numbers.h"
 #include "support.h"
 
 enum { ROWS = 5000, FEATURES = 3 };
@@ -55,11 +56,11 @@ static struct segmentation labelled(const struct sample *sample, int64_t k, labe
 {
     const struct partition *part = &sample->customers.partition;
     struct segmentation segments = {.k = k};
-    assert_ok(memory_new(&segments.label, part->block_count * BLOCK_ROWS, sizeof(int32_t), "test labels"));
+    assert_ok(row_numbers_open(&segments.label, part->block_count, k));
     for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
         int64_t row = part->first_row + i;
         bool out = row >= part->rows || sample->is_out[row];
-        segments.label[i] = out ? -1 : label(row);
+        row_numbers_set(&segments.label, i, out ? -1 : label(row));
     }
     return segments;
 }
@@ -127,11 +128,13 @@ static void check_segments(const struct sample *sample, const struct segmentatio
     assert_close(segments_explained(segments), 1 - segments->inertia / segments->total_squares, 0);
     check_order(segments);
     const struct partition *part = &sample->customers.partition;
+    int32_t *got = numbers_plain(&segments->label);
     for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
         int64_t row = part->first_row + i;
         bool out = row >= part->rows || sample->is_out[row];
-        assert_int_equal(segments->label[i], out ? -1 : number[label(row)]);
+        assert_int_equal(got[i], out ? -1 : number[label(row)]);
     }
+    free(got);
     free(sum);
     free(size);
 }
@@ -150,8 +153,8 @@ static void check_labelling(int64_t k, labelling label, sample_value value, samp
     assert_ok(memory_new(&own_number, k, sizeof *own_number, "test numbers"));
     struct segmentation segments = labelled(&sample, k, label);
     struct segmentation expected = labelled(&own, k, label);
-    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, &segments, number));
-    assert_ok(segments_from_labels(&own.customers, &own.preparation, &expected, own_number));
+    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, NULL, &segments, number));
+    assert_ok(segments_from_labels(&own.customers, &own.preparation, NULL, &expected, own_number));
     check_segments(&sample, &segments, number, label);
     assert_memory_equal(number, own_number, (size_t)k * sizeof *number);
     assert_memory_equal(segments.centroid, expected.centroid, (size_t)(k * FEATURES) * sizeof(double));
@@ -235,7 +238,7 @@ static void check_reordered(struct comm *comm, const int64_t *order, sample_mark
     assert_memory_equal(segments.sum, expected.sum, PLACES * FEATURES * sizeof(double));
     assert_close(segments.inertia, expected.inertia, 1e-13);
     assert_close(segments.total_squares, squares_around(&sample, NULL, one, mean), 1e-12);
-    assert_null(segments.label);
+    assert_null(segments.label.number);
     segments_free(&segments);
     segments_free(&expected);
     sample_close(&sample);
@@ -287,14 +290,16 @@ static void a_cut_only_changes_places(void **state)
     sample_open(&sample, &world, ROWS, FEATURES, clouds, some);
     struct segmentation segments = labelled(&sample, PLACES, by_cloud);
     struct segmentation before = labelled(&sample, PLACES, by_cloud);
+    int32_t *label = numbers_plain(&segments.label);
     for (int64_t i = 0; i < sample.customers.partition.row_count; i += 3) { /* anything but the nearest */
-        segments.label[i] = segments.label[i] < 0 ? -1 : (segments.label[i] + 1) % PLACES;
-        before.label[i] = segments.label[i];
+        int32_t other = label[i] < 0 ? -1 : (label[i] + 1) % PLACES;
+        row_numbers_set(&segments.label, i, other);
+        row_numbers_set(&before.label, i, other);
     }
-    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, &segments, number));
-    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, &before, number));
-    free(segments.label);
-    segments.label = NULL;
+    free(label);
+    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, NULL, &segments, number));
+    assert_ok(segments_from_labels(&sample.customers, &sample.preparation, NULL, &before, number));
+    row_numbers_free(&segments.label);
     assert_ok(segments_reorder(&sample.customers, &sample.preparation, order, false, &segments));
     for (int64_t h = 0; h < PLACES; h++) {
         size_t row = FEATURES * sizeof(double);
@@ -303,7 +308,7 @@ static void a_cut_only_changes_places(void **state)
         assert_memory_equal(segments.sum + h * FEATURES, before.sum + order[h] * FEATURES, row);
     }
     assert_true(segments.inertia == before.inertia && segments.total_squares == before.total_squares);
-    assert_null(segments.label);
+    assert_null(segments.label.number);
     segments_free(&segments);
     segments_free(&before);
     sample_close(&sample);

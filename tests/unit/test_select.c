@@ -6,6 +6,7 @@
 
 #include "data/select.h"
 #include "files.h"
+#include "numbers.h"
 
 enum { LEVELS = 6, ROWS = 3000, GROUPS = 5, MOST_REQUESTS = 1800 };
 enum {
@@ -187,11 +188,13 @@ static void check_selection(bool grouped, int kind)
     open_pilot(&input, kind, &pilot);
     for (int64_t i = 0; i < input.table.partition.row_count; i++)
         group[i] = group_of(input.table.partition.first_row + i);
-    struct groups groups = {grouped ? group : NULL, grouped ? GROUPS : 1};
+    struct row_numbers numbers = numbers_packed(group, 4 * BLOCK_ROWS, 4, GROUPS);
+    struct groups groups = {grouped ? &numbers : NULL, grouped ? GROUPS : 1};
     int64_t count = make_requests(grouped, request);
     assert_true(count > 40);
     assert_ok(select_run(&input.table, groups, &pilot, request, count));
     check_answers(request, count, grouped);
+    row_numbers_free(&numbers);
     pilot_close(&pilot);
     input_close(&input);
 }

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "support.h"
+#include "numbers.h"
 
 enum { ROWS = 3300, FEATURES = 3, LEAVES = 20, MOST_K = 6 };
 
@@ -43,7 +43,7 @@ static const int32_t three_of_leaf[LEAVES] = {2, 1, 0, 0, 2, 2, 1, 1, 0, 1, 1, 2
 struct labelings {
     struct sample sample;
     struct labelling of[LABELINGS];
-    int32_t *leaf;
+    struct row_numbers leaf;
 };
 
 static int32_t leaf_of(int64_t row)
@@ -57,17 +57,21 @@ static void open_all(struct labelings *labelings, struct comm *comm, int64_t row
     struct sample *sample = &labelings->sample;
     sample_open(sample, comm, rows, FEATURES, value, out);
     const struct partition *part = &sample->customers.partition;
-    assert_ok(memory_new(&labelings->leaf, part->block_count * BLOCK_ROWS, sizeof(int32_t), "test leaves"));
-    for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
+    int64_t room = part->block_count * BLOCK_ROWS;
+    int32_t *leaf = calloc((size_t)room + 1, sizeof *leaf);
+    assert_non_null(leaf);
+    for (int64_t i = 0; i < room; i++) {
         int64_t row = part->first_row + i;
-        labelings->leaf[i] = i < part->row_count && sample->is_out[row] ? -1 : leaf_of(row);
+        leaf[i] = i < part->row_count && sample->is_out[row] ? -1 : leaf_of(row);
     }
+    labelings->leaf = numbers_packed(leaf, room, part->block_count, LEAVES);
+    free(leaf);
     labelings->of[FIVE] = (struct labelling){.k = 5, .centroid = five};
     labelings->of[THREE] = (struct labelling){.k = 3, .centroid = three};
     labelings->of[FOUR] = (struct labelling){.k = 4, .centroid = four};
-    labelings->of[BY_LEAF] = (struct labelling){.k = 6, .segment = six_of_leaf, .leaf = labelings->leaf};
+    labelings->of[BY_LEAF] = (struct labelling){.k = 6, .segment = six_of_leaf, .leaf = &labelings->leaf};
     labelings->of[BY_LEAF_TOO] =
-        (struct labelling){.k = 3, .segment = three_of_leaf, .leaf = labelings->leaf};
+        (struct labelling){.k = 3, .segment = three_of_leaf, .leaf = &labelings->leaf};
     for (int i = 0; i < LABELINGS; i++)
         assert_ok(labelling_open(&labelings->of[i], FEATURES));
 }
@@ -76,7 +80,7 @@ static void close_all(struct labelings *labelings)
 {
     for (int i = 0; i < LABELINGS; i++)
         labelling_close(&labelings->of[i]);
-    free(labelings->leaf);
+    row_numbers_free(&labelings->leaf);
     sample_close(&labelings->sample);
 }
 
@@ -253,8 +257,12 @@ static void check_membership(int64_t rows, sample_value value, sample_mark out, 
     assert_ok(memory_new(&share, part->block_count * BLOCK_ROWS, sizeof *share, "test shares"));
     for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++)
         share[i] = 77.0F;
-    assert_ok(
-        tables_membership(&labelings.sample.customers, &labelings.of[FIVE], other, OTHERS, match, share));
+    const struct membership membership = {&labelings.of[FIVE], other, OTHERS, match};
+    for (int64_t first = 0; first < part->block_count; first += 2) { /* in pieces */
+        int64_t blocks = part->block_count - first < 2 ? part->block_count - first : 2;
+        assert_ok(tables_membership(&labelings.sample.customers, &membership, first, blocks,
+                                    share + first * BLOCK_ROWS));
+    }
     for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
         int64_t row = part->first_row + i;
         int32_t own = i < part->row_count ? label_of(&labelings, FIVE, row) : -1;

@@ -102,7 +102,7 @@ static void nobody_left_cannot_stand(void **state)
         struct warm warm;
         assert_ok(warm_learn(&sample.customers, &sample.preparation, &start, CLOUDS, polish, 1e-4, 100000, 1,
                              &warm));
-        assert_null(warm.standing);
+        assert_false(warm.stands);
         assert_close(warm.inertia, sample_inertia(&sample, warm.centroid, CLOUDS), 1e-11);
         assert_true(warm.inertia < sample_inertia(&sample, centroid, CLOUDS)); /* it is set elsewhere */
         warm_free(&warm);

@@ -1,0 +1,287 @@
+"""A fit that is asked to stop ends with 75 and goes on later to the same bytes; a checkpoint of another job is refused."""
+
+import ctypes
+import ctypes.util
+import shutil
+import signal
+import struct
+
+import h5py
+import numpy as np
+import pytest
+from conftest import RESULT_FILES, blobs, datasets, error_lines, fit, lohko, write_config, write_matrix
+from interruption import AT_SECOND_CHECKPOINT, STOP, Job, contents, faults  # noqa: F401 (a fixture)
+from test_same_bytes import differing
+
+CHECKPOINT = "checkpoint.lohko"
+KMEANS = {
+    "segments__k": 7, "kmeans__batch": 2048, "kmeans__tolerance": 0, "kmeans__restarts": 2, "run__checkpoint": 1e-6,
+    "stability__replicates": 3,
+}
+CASES = {
+    "kmeans": KMEANS,
+    "a choice of k": KMEANS | {"segments__k": "3..5", "stability__replicates": 0},
+    "levels": KMEANS | {"hierarchy__leaves": 40, "hierarchy__levels": [3, 5]},
+    "hierarchy": {"segments__k": 4, "segments__method": "hierarchy", "hierarchy__leaves": 60, "run__checkpoint": 1e-6},
+}
+RESUME = ["--run.resume=true", "--run.checkpoint=600"]  # a checkpoint a step would take a flush to the disk a step
+ON = "checkpoint written: run it again with --run.resume to go on"
+
+
+@pytest.fixture(scope="module")
+def customers(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("customers")
+    return write_matrix(directory / "in.h5", blobs(6000, 4, 6, 3, spread=2), ids=np.arange(6000))
+
+
+@pytest.fixture(scope="module")
+def whole(customers, tmp_path_factory):
+    """The uninterrupted run of a case."""
+    known = {}
+
+    def run(case):
+        if case not in known:
+            settings = CASES[case] | {"run__checkpoint": 0}
+            known[case] = fit(tmp_path_factory.mktemp("whole"), customers, **settings)
+        return known[case]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def stopped(customers, faults, tmp_path_factory):  # noqa: F811
+    """A directory with the config and results of a job that was stopped, to be copied."""
+    directory = tmp_path_factory.mktemp("stopped")
+    config = write_config(directory, customers, **KMEANS)
+    done = stop(faults, config, None, signal.SIGTERM, [0])
+    assert done.returncode == 75, done.stderr
+    return directory
+
+
+def stop(library, config, ranks, number, whom, *options):
+    """One signal to some ranks when there is a checkpoint and rank 0 is about to put another in its place."""
+    with Job(library, AT_SECOND_CHECKPOINT, "fit", config, "-q", *options, ranks=ranks) as job:
+        job.wait_until_stopped()
+        job.send(number, whom)
+        job.go_on()
+        return job.end()
+
+
+def same_as(found, expected):
+    assert {path.name for path in found.iterdir()} == RESULT_FILES
+    assert differing(datasets(found / "results.h5"), expected.data) == []
+    assert (found / "segments.csv").read_bytes() == (expected.directory / "segments.csv").read_bytes()
+
+
+# ---- stopping and going on -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ranks, whom, number, later", [
+    (None, [0], signal.SIGTERM, 3),
+    (None, [0], signal.SIGINT, None),
+    (3, [1], signal.SIGUSR1, 2),
+    (2, [0, 1], signal.SIGTERM, None),
+    (2, [0, 1], signal.SIGINT, 2),
+])
+def test_a_signal(tmp_path, customers, whole, faults, ranks, whom, number, later):  # noqa: F811
+    config = write_config(tmp_path, customers, **KMEANS)
+    done = stop(faults, config, ranks, number, whom)
+    assert done.returncode == 75, done.stderr
+    assert error_lines(done.stderr) == [f"lohko: stopped by a signal; {ON}"], done.stderr
+    assert set(contents(tmp_path / "results")) == {CHECKPOINT}
+    again = lohko("fit", config, *RESUME, ranks=later)
+    assert again.returncode == 0 and "going on from the checkpoint" in again.stderr, again.stderr
+    same_as(tmp_path / "results", whole("kmeans"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stopped_again_and_again(tmp_path, customers, whole, faults, case):  # noqa: F811
+    """Every time a little further, on other numbers of ranks; what an earlier job left stays until the end."""
+    config = write_config(tmp_path, customers, **CASES[case])
+    (tmp_path / "results").mkdir()
+    earlier = {name: name.encode() for name in RESULT_FILES}
+    for name, content in earlier.items():
+        (tmp_path / "results" / name).write_bytes(content)
+    sizes = []
+    for ranks in (None, 2, None):
+        done = stop(faults, config, ranks, signal.SIGTERM, [0], "--run.resume=true")
+        assert done.returncode == 75, done.stderr
+        now = contents(tmp_path / "results")
+        sizes.append(now.pop(CHECKPOINT))
+        assert now == earlier
+    assert len(set(sizes)) == 3, "a job that goes on makes its way"
+    assert lohko("fit", config, "-q", *RESUME, ranks=2).returncode == 0
+    same_as(tmp_path / "results", whole(case))
+
+
+def test_stopped_before_there_is_anything(tmp_path, customers, faults):  # noqa: F811
+    config = write_config(tmp_path, customers, **KMEANS)
+    with Job(faults, f"0 open in.h5 0 {STOP}", "fit", config, "-q") as job:
+        job.wait_until_stopped()
+        job.send(signal.SIGTERM)
+        job.go_on()
+        done = job.end()
+    assert done.returncode == 75 and error_lines(done.stderr) == [
+        "lohko: stopped by a signal before there was anything to keep: run it again"
+    ]
+    assert contents(tmp_path / "results") == {}
+
+
+def test_without_checkpoints(tmp_path, customers, faults):  # noqa: F811
+    config = write_config(tmp_path, customers, **KMEANS | {"run__checkpoint": 0})
+    with Job(faults, f"0 open results.h5.partial 0 {STOP}", "fit", config, "-q") as job:
+        job.wait_until_stopped()
+        job.send(signal.SIGTERM)
+        job.go_on()
+        done = job.end()
+    assert done.returncode == 75 and len(error_lines(done.stderr)) == 1
+    assert "before there was anything to keep" in done.stderr or "run.checkpoint is 0" in done.stderr
+    assert contents(tmp_path / "results") == {}
+
+
+def test_a_signal_at_the_very_end_is_too_late(tmp_path, customers, whole, faults):  # noqa: F811
+    config = write_config(tmp_path, customers, **KMEANS)
+    with Job(faults, f"0 rename results.h5 0 {STOP}", "fit", config, "-q", "--run.checkpoint=600") as job:
+        job.wait_until_stopped()
+        job.send(signal.SIGTERM)
+        job.go_on()
+        done = job.end()
+    assert done.returncode == 0, done.stderr
+    same_as(tmp_path / "results", whole("kmeans"))
+
+
+def test_a_job_that_does_not_go_on_says_so(tmp_path, customers, stopped, whole):
+    config = moved(stopped, tmp_path)
+    done = lohko("fit", config, "--run.checkpoint=600")
+    assert done.returncode == 0 and "is of a job that did not end; this one begins at the beginning" in done.stderr
+    same_as(tmp_path / "results", whole("kmeans"))
+    config = write_config(tmp_path / "new", customers, **KMEANS)
+    done = lohko("fit", config, *RESUME)
+    assert done.returncode == 0 and "there is no checkpoint" in done.stderr
+    same_as(tmp_path / "new" / "results", whole("kmeans"))
+
+
+# ---- a checkpoint of another job -----------------------------------------------------------------------------------
+
+
+def moved(stopped, directory):
+    shutil.copytree(stopped, directory, dirs_exist_ok=True)
+    config = directory / "config.yaml"
+    config.write_text(config.read_text().replace(str(stopped), str(directory)))
+    return config
+
+
+def refused(config, code, words, *options, ranks=None):
+    """One line, and the checkpoint stays for the job that it belongs to."""
+    before = contents(config.parent / "results")
+    done = lohko("fit", config, "-q", "--run.resume=true", *options, ranks=ranks)
+    assert done.returncode == code, (done.returncode, done.stderr)
+    (line,) = error_lines(done.stderr)
+    for word in words:
+        assert word in line, line
+    assert contents(config.parent / "results") == before
+
+
+@pytest.mark.parametrize("option, words", [
+    ("--segments.k=8", ["segments.k", "was 7", "is 8"]),
+    ("--run.seed=5", ["run.seed", "was 1", "is 5"]),
+    ("--kmeans.batch=4096", ["kmeans.batch", "2048", "4096"]),
+    ("--prepare.scale=robust", ["prepare.scale", "robust"]),
+    ("--stability.replicates=4", ["stability.replicates", "was 3", "is 4"]),
+    ("--features.use=[feature_0,feature_1]", ["features.use"]),
+])
+def test_another_config(tmp_path, stopped, option, words):
+    refused(moved(stopped, tmp_path), 78, [CHECKPOINT, *words], option)
+
+
+def test_another_input(tmp_path, customers, stopped):
+    config = moved(stopped, tmp_path)
+    shutil.copy(customers, tmp_path / "copy.h5")
+    with h5py.File(tmp_path / "copy.h5", "r+") as file:
+        file["features"][1234, 2] += 1
+    for ranks in (None, 2):
+        refused(config, 65, ["the input was", "checksum"], f"--input.path={tmp_path / 'copy.h5'}", ranks=ranks)
+
+
+def test_what_may_differ(tmp_path, customers, stopped, whole):
+    """Where things are and how it runs."""
+    config = moved(stopped, tmp_path)
+    shutil.copy(customers, tmp_path / "copy.h5")
+    options = [f"--input.path={tmp_path / 'copy.h5'}", "--run.memory=3G", "--run.checkpoint=600"]
+    done = lohko("fit", config, "--run.resume=true", *options)
+    assert done.returncode == 0 and "going on" in done.stderr, done.stderr
+    same_as(tmp_path / "results", whole("kmeans"))
+
+
+def xxh3(data: bytes) -> bytes:
+    name = ctypes.util.find_library("xxhash")
+    if not name:
+        pytest.skip("there is no shared libxxhash")
+    function = ctypes.CDLL(name).XXH3_64bits
+    function.restype, function.argtypes = ctypes.c_uint64, [ctypes.c_char_p, ctypes.c_size_t]
+    return struct.pack("=Q", function(data, len(data)))
+
+
+def test_another_program(tmp_path, stopped):
+    config = moved(stopped, tmp_path)
+    path = tmp_path / "results" / CHECKPOINT
+    content = path.read_bytes()[:-8]
+    assert path.read_bytes()[-8:] == xxh3(content) and content.count(b"lohko ") > 1
+    at = content.index(b"lohko ", len(b"lohko checkpoint 1\n"))
+    content = content[: at + 6] + b"X" + content[at + 7 :]
+    path.write_bytes(content + xxh3(content))
+    refused(config, 78, ["the program was lohko X"])
+
+
+def test_damage(tmp_path, stopped):
+    config = moved(stopped, tmp_path)
+    path = tmp_path / "results" / CHECKPOINT
+    content = path.read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    for damaged, ranks in [(b"", None), (content[:-1], None), (content[:middle], 2), (flipped, 2)]:
+        path.write_bytes(damaged)
+        refused(config, 66, [CHECKPOINT, "damaged", "remove it"], ranks=ranks)
+
+
+def test_an_entry_that_does_not_fit(tmp_path, stopped):
+    """Whole by its checksum, but not what this job would have kept: the name of the first step is another."""
+    config = moved(stopped, tmp_path)
+    path = tmp_path / "results" / CHECKPOINT
+    content = path.read_bytes()[:-8]
+    at = len(b"lohko checkpoint 1\n")
+    for _ in range(4):  # what it belongs to
+        at += 40 + struct.unpack_from("=q", content, at + 32)[0]
+    content = content[:at] + b"?" + content[at + 1 :]
+    path.write_bytes(content + xxh3(content))
+    refused(config, 65, ["the checkpoint does not fit this job"])
+
+
+# ---- the other commands --------------------------------------------------------------------------------------------
+
+
+def interrupted(library, fault, *arguments, ranks=None):
+    with Job(library, fault, *arguments, "-q", ranks=ranks) as job:
+        job.wait_until_stopped()
+        job.send(signal.SIGTERM)
+        job.go_on()
+        return job.end()
+
+
+@pytest.mark.parametrize("ranks", [None, 2])
+def test_assign_compare_generate(tmp_path, customers, whole, faults, ranks):  # noqa: F811
+    results = whole("kmeans").directory / "results.h5"
+    out = tmp_path / "out"
+    assign = ["assign", "--model", results, "--input", customers, "--output", out]
+    compare = ["compare", "--before", results, "--after", results, "--output", out]
+    generate = ["generate", "--customers", 3000, "--features", 3, "--segments", 2, "--output", out / "new.h5"]
+    out.mkdir()
+    cases = [(assign, "write results.h5.partial 2"), (compare, "read results.h5 9"), (generate, "write new.h5.partial 0")]
+    for arguments, moment in cases:
+        done = interrupted(faults, f"0 {moment} {STOP}", *arguments, ranks=ranks)
+        assert done.returncode == 75 and len(error_lines(done.stderr)) == 1, (arguments[0], done.stderr)
+        assert "stopped by a signal" in done.stderr and contents(out) == {}
+    for arguments, last in [(assign, "results.h5"), (compare, "results.h5"), (generate, "new.h5")]:
+        done = interrupted(faults, f"0 rename {last} 0 {STOP}", *arguments, ranks=ranks)
+        assert done.returncode == 0, (arguments[0], done.returncode, done.stderr)
+        assert last in contents(out) and not [name for name in contents(out) if "partial" in name]
