@@ -119,8 +119,8 @@ static status_t join(struct compare *compare)
         {compare->options.before, advice, {&before->source.id, before->partition, before->label, NULL}},
         {compare->options.after, advice, {&after->source.id, after->partition, after->label, NULL}}};
     log_phase_begin(&compare->log, "joining the customers");
-    status_t status = comm_agree(compare->comm, memory_new(&compare->lapsed, before->k,
-                                                           sizeof *compare->lapsed, "customers"));
+    status_t status = comm_agree(
+        compare->comm, memory_new(&compare->lapsed, before->k, sizeof *compare->lapsed, "customers"));
     if (!status)
         status = join_lookup(compare->comm, &sides[0], &sides[1], before->k, JOIN_BYTES, &compare->found,
                              compare->lapsed);
@@ -173,9 +173,9 @@ static status_t measure(struct compare *compare)
         status = narrow_labels(after, &label);
     status = comm_agree(compare->comm, status);
     if (!status)
-        status = migration_count(compare->comm, &compare->found,
-                                 compare->rescored ? &compare->old_label : NULL, &label, compare->lapsed,
-                                 migration);
+        status =
+            migration_count(compare->comm, &compare->found, compare->rescored ? &compare->old_label : NULL,
+                            &label, compare->lapsed, migration);
     row_numbers_free(&label);
     return status ? status : comm_agree(compare->comm, migration_measure(migration));
 }

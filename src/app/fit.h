@@ -77,6 +77,8 @@ struct fit {
     struct survey survey;
     struct fit_previous *previous; /* NULL where there is no previous.results */
     struct preparation preparation;
+    int64_t keep;       /* blocks of each rank that stay in memory */
+    double track_bytes; /* as in struct customers */
     struct customers customers;
     struct fit_try *tried; /* by rising number of segments */
     int64_t tries;
@@ -90,7 +92,7 @@ struct fit {
     struct selection selection;
     struct fit_try *chosen;
     const struct segmentation *segments; /* those that were chosen */
-    struct dendrogram segment_tree; /* rank 0, like the next */
+    struct dendrogram segment_tree;      /* rank 0, like the next */
     struct segment_paths paths;
     struct profile profile;
     char **description;   /* of each segment */
@@ -109,7 +111,8 @@ status_t fit_survey(struct fit *fit) __attribute__((warn_unused_result));
 /* The customers, prepared. */
 status_t fit_load(struct fit *fit) __attribute__((warn_unused_result));
 
-/* Refuses what cannot work for want of memory: EXIT_NO_MEMORY. `customers` of them take part. */
+/* What stays in memory; refuses what cannot work for want of it: EXIT_NO_MEMORY. `customers` of them take
+ * part. */
 status_t fit_check_memory(struct fit *fit, int64_t customers) __attribute__((warn_unused_result));
 
 /* Refuses more segments, leaves or levels than there are customers: EXIT_BAD_DATA. Local, alike on all ranks.

@@ -177,7 +177,9 @@ status_t fit_load(struct fit *fit)
             : prepare_learn(&fit->table, &fit->settings, &fit->survey, &fit->preparation);
     if (!status) {
         log_phase_begin(&fit->log, "loading");
-        status = customers_load(&fit->table, &fit->preparation, fit->survey.customers, &fit->customers);
+        status =
+            customers_load(&fit->table, &fit->preparation, fit->survey.customers, fit->keep, &fit->customers);
+        fit->customers.track_bytes = fit->track_bytes;
     }
     return status;
 }

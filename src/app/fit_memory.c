@@ -1,4 +1,4 @@
-/* What a fit needs of memory, said before the work starts. */
+/* What a fit needs of memory, and what stays in it: said before the work starts. */
 #include <inttypes.h>
 #include <math.h>
 
@@ -9,17 +9,33 @@
 #include "cluster/seed.h"
 #include "cluster/swap.h"
 #include "core/memory.h"
+#include "data/customers_window.h"
 #include "data/select.h"
 
 /* Bytes of the largest share. */
 struct needs {
-    double always; /* beside the program itself: prepared customers and their labels; sums and counters of
-                      every segment and column; slabs and blocks of the file */
-    double
-        learning; /* k-means: what models remember of customers; the models of restarts, swaps and seeding */
+    double always;    /* with the program itself: labels; sums and counters of every segment and column; slabs
+                         and    blocks of the file */
+    double customers; /* prepared, all of them */
+    double window;    /* through which those that are not kept are read again */
+    double learning;  /* k-means: the models of restarts, swaps and seeding */
+    double learning_track; /* and what they may remember of customers; they can do without */
     double tree;
-    double judging; /* labelings, tables, trees and models of replicates; reference sets; membership */
+    double judging; /* labelings, tables, trees and models of replicates; reference sets */
+    double judging_track;
 };
+
+/* With nothing kept and nothing remembered. */
+static double least_of(const struct needs *needs)
+{
+    return needs->always + needs->window + fmax(needs->learning, needs->tree + needs->judging);
+}
+
+static double all_of(const struct needs *needs)
+{
+    return needs->always + needs->customers +
+           fmax(needs->learning + needs->learning_track, needs->tree + needs->judging + needs->judging_track);
+}
 
 /* What `models` models of the most segments may remember of their customers. */
 static double track_bytes(const struct fit *fit, const struct partition *most, double models)
@@ -28,7 +44,7 @@ static double track_bytes(const struct fit *fit, const struct partition *most, d
     return fmin(all, panel_track_bytes(most, fit->table.features));
 }
 
-static double learning_bytes(const struct fit *fit, const struct partition *most)
+static double learning_bytes(const struct fit *fit)
 {
     const struct config *config = &fit->config;
     if (config->method != METHOD_KMEANS)
@@ -36,8 +52,15 @@ static double learning_bytes(const struct fit *fit, const struct partition *most
     double tries = (double)(config->k_high - config->k_low + 1);
     double restarts = tries * (double)config->restarts;
     double models = fmax(restarts, SWAP_VARIANTS + 1) + SEED_CANDIDATES;
-    return track_bytes(fit, most, fmax(restarts, SWAP_VARIANTS + 1)) +
-           models * (double)config->k_high * (double)fit->table.columns * 32.0;
+    return models * (double)config->k_high * (double)fit->table.columns * 32.0;
+}
+
+static double learning_track_bytes(const struct fit *fit, const struct partition *most)
+{
+    const struct config *config = &fit->config;
+    double tries = (double)(config->k_high - config->k_low + 1);
+    double models = fmax(tries * (double)config->restarts, SWAP_VARIANTS + 1);
+    return config->method == METHOD_KMEANS ? track_bytes(fit, most, models) : 0.0;
 }
 
 /* The tree, and which segment of every cut each leaf is in. */
@@ -62,31 +85,38 @@ static bool is_judged(const struct config *config)
     return config->replicates > 0 || config->k_high > config->k_low;
 }
 
-/* Replicates by k-means: as many models side by side as learning has, their centroids, and tables. */
-static double replicate_bytes(const struct fit *fit, const struct partition *most)
+/* Replicates by k-means: their starts side by side, the centroids of all of them, and tables. */
+static double replicate_bytes(const struct fit *fit)
 {
     const struct config *config = &fit->config;
     double k = (double)config->k_high;
-    double count = (double)config->replicates + 2 * FIT_SPLITS + (double)config->restarts;
     double tries = (double)(config->k_high - config->k_low + 1);
-    double centroids = count * tries * k * (double)fit->table.features * 20.0;
-    double starts = ((double)config->replicates + 2 * FIT_SPLITS) * (double)config->restarts;
-    return track_bytes(fit, most, starts) + KMEANS_MODEL_BYTES + centroids +
-           fmax(JUDGE_TABLE_BYTES, 2 * tables_bytes(config->k_high, config->k_high));
+    double learned = (double)config->replicates + 2 * FIT_SPLITS;
+    double centroids = k * (double)fit->table.features * 20.0;
+    double model = k * (double)(fit->table.features + 1) * 6 * sizeof(double);
+    double pair = tables_bytes(config->k_high, config->k_high);
+    double pairs = learned + (double)config->restarts + 2 * tries;
+    return fmin(learned * (double)config->restarts * model, KMEANS_MODEL_BYTES) +
+           (learned + (double)config->restarts) * tries * centroids +
+           fmax(fmin(2 * pairs * tries * pair, JUDGE_TABLE_BYTES), 2 * pair);
 }
 
-static double judging_bytes(const struct fit *fit, const struct partition *most, int64_t customers,
-                            int ranks_here)
+static double judging_track_bytes(const struct fit *fit, const struct partition *most)
+{
+    const struct config *config = &fit->config;
+    double starts = ((double)config->replicates + 2 * FIT_SPLITS) * (double)config->restarts;
+    return is_judged(config) && config->method == METHOD_KMEANS ? track_bytes(fit, most, starts) : 0.0;
+}
+
+static double judging_bytes(const struct fit *fit, int64_t customers, int ranks_here)
 {
     const struct config *config = &fit->config;
     int64_t tries = config->k_high - config->k_low + 1;
-    double rows = (double)most->block_count * BLOCK_ROWS;
     double sample = (double)FIT_SAMPLE * ((double)fit->table.features + 4.0 * (double)tries) * sizeof(double);
     double k = (double)config->k_high;
-    double bytes =
-        rows * sizeof(float) + sample + (tries > 1 ? (double)tries * k * k * sizeof(int64_t) : 0.0);
+    double bytes = sample + (tries > 1 ? (double)tries * k * k * sizeof(int64_t) : 0.0);
     if (is_judged(config) && config->method == METHOD_KMEANS) {
-        bytes += replicate_bytes(fit, most);
+        bytes += replicate_bytes(fit);
     } else if (is_judged(config)) {
         struct hierarchy_settings settings = fit_hierarchy_settings(config, customers);
         double leaves = (double)(settings.every_customer ? customers : settings.leaves);
@@ -101,30 +131,40 @@ static struct needs list_needs(const struct fit *fit, int64_t customers, int ran
 {
     struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
     double columns = (double)fit->table.columns;
-    double labels = (double)most.block_count * BLOCK_ROWS * (double)sizeof(int32_t);
+    int64_t rows = most.block_count * BLOCK_ROWS;
+    double block = BLOCK_TILES * sizeof(uint16_t) + 2 * sizeof(double) + sizeof(int64_t); /* marks, norms */
+    double labels = (double)rows * row_numbers_width(fit->config.k_high) + (double)most.block_count * block;
     double cells =
         (double)fit->config.k_high * columns * (2.0 * sizeof(struct moments) + SELECT_BYTES) +
         (double)DECILES_SAMPLE / fit->comm->size * columns * (2.0 * sizeof(double) + sizeof(int32_t));
     double walking = columns * BLOCK_ROWS * 2.0 * sizeof(double);
-    return (struct needs){.always = customers_bytes(&most, fit->table.features) + labels + cells + walking +
-                                    fit_previous_bytes(fit, most.block_count * BLOCK_ROWS) + 96e6,
-                          .learning = learning_bytes(fit, &most),
+    return (struct needs){.always = labels + cells + walking + fit_previous_bytes(fit, rows) + 96e6,
+                          .customers = customers_bytes(&most, fit->table.features),
+                          .window = customers_window_bytes(&fit->table, &most, fit->table.features),
+                          .learning = learning_bytes(fit),
+                          .learning_track = learning_track_bytes(fit, &most),
                           .tree = tree_bytes(fit, &most, customers, ranks_here),
-                          .judging = judging_bytes(fit, &most, customers, ranks_here)};
+                          .judging = judging_bytes(fit, customers, ranks_here),
+                          .judging_track = judging_track_bytes(fit, &most)};
 }
 
-static status_t refuse(const struct fit *fit, const struct needs *needs, double needed, double budget,
-                       int64_t customers)
+static const char *whose_budget(const struct fit *fit)
+{
+    return fit->config.memory != MEMORY_AUTO ? "run.memory" : "the node's memory shared by its ranks";
+}
+
+static status_t refuse(const struct fit *fit, const struct needs *needs, double budget, int64_t customers)
 {
     const struct config *config = &fit->config;
-    const char *whose =
-        config->memory != MEMORY_AUTO ? "run.memory" : "the node's memory shared by its ranks";
-    if (needs->always + needs->learning > budget)
+    const char *whose = whose_budget(fit);
+    double needed = least_of(needs);
+    double always = needs->always + needs->window;
+    if (always + needs->learning > budget)
         return status_new(EXIT_NO_MEMORY,
                           "not enough memory: each rank needs %.0f bytes (%.2f GiB) but may use %.0f (%.2f "
                           "GiB, %s); use more ranks on more nodes",
                           needed, needed / 0x1p30, budget, budget / 0x1p30, whose);
-    if (needs->always + needs->tree <= budget)
+    if (always + needs->tree <= budget)
         return status_new(
             EXIT_NO_MEMORY,
             "not enough memory: each rank needs %.0f bytes (%.2f GiB), %.0f of them for bootstrap "
@@ -144,6 +184,36 @@ static status_t refuse(const struct fit *fit, const struct needs *needs, double 
                       matrix ? "hierarchy.linkage: single, " : "");
 }
 
+/* What is left beside the least is shared by what models remember, which saves work, and by customers that
+ * stay in memory, which saves reading. */
+static void plan_streaming(struct fit *fit, const struct needs *needs, double budget)
+{
+    double rest = budget - least_of(needs);
+    double track = fmin(fmax(needs->learning_track, needs->judging_track), rest / 2);
+    double blocks = floor((rest - track) / customers_block_bytes(fit->table.features));
+    struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
+    fit->track_bytes = fmax(track, 1.0);
+    fit->keep = blocks < (double)most.block_count ? (int64_t)blocks : most.block_count;
+    double kept = most.block_count > 0 ? (double)fit->keep / (double)most.block_count : 1.0;
+    log_note(
+        &fit->log,
+        "memory: about %.2f GiB a rank of %.2f (%s), where %.2f would hold all; %.0f %% of the customers "
+        "stay in memory, the others are read again on each pass",
+        (least_of(needs) + track + (double)fit->keep * customers_block_bytes(fit->table.features)) / 0x1p30,
+        budget / 0x1p30, whose_budget(fit), all_of(needs) / 0x1p30, floor(100 * kept));
+}
+
+static void plan_in_memory(struct fit *fit, const struct needs *needs, double budget)
+{
+    fit->track_bytes = 0;
+    fit->keep = INT64_MAX;
+    if (isinf(budget))
+        log_note(&fit->log, "memory: about %.2f GiB a rank", all_of(needs) / 0x1p30);
+    else
+        log_note(&fit->log, "memory: about %.2f GiB a rank of %.2f (%s)", all_of(needs) / 0x1p30,
+                 budget / 0x1p30, whose_budget(fit));
+}
+
 status_t fit_check_memory(struct fit *fit, int64_t customers)
 {
     int ranks_here = 1;
@@ -151,15 +221,23 @@ status_t fit_check_memory(struct fit *fit, int64_t customers)
     if (status)
         return status;
     struct needs needs = list_needs(fit, customers, ranks_here);
-    double needed = needs.always + fmax(needs.learning, needs.tree + needs.judging);
     int64_t machine = memory_available();
     double budget = fit->config.memory != MEMORY_AUTO ? (double)fit->config.memory
                     : machine < 0                     ? (double)INFINITY
                                                       : (double)machine / ranks_here;
-    if (needed > budget)
-        status = refuse(fit, &needs, needed, budget, customers);
+    int64_t streams = all_of(&needs) > budget;
+    if (least_of(&needs) > budget)
+        status = refuse(fit, &needs, budget, customers);
     status = comm_agree(fit->comm, status);
+    if (!status) /* nodes differ */
+        status = comm_max_i64(fit->comm, &streams, 1);
     if (!status)
-        log_note(&fit->log, "memory: about %.2f GiB a rank", needed / 0x1p30);
-    return status;
+        status = comm_min_f64(fit->comm, &budget, 1);
+    if (status || customers == 0) /* it will be asked again when it is known who takes part */
+        return status;
+    if (streams)
+        plan_streaming(fit, &needs, budget);
+    else
+        plan_in_memory(fit, &needs, budget);
+    return STATUS_OK;
 }

@@ -131,10 +131,9 @@ static status_t join_customers(struct fit *fit, const struct labelled *labelled)
     struct join_side after = {
         .path = fit->config.input_path,
         .advice = "input.duplicates: first keeps the first row",
-        .rows = {
-            .id = &fit->source.id, .partition = fit->table.partition, .left_out = fit->table.left_out}};
-    status_t status = join_lookup(fit->comm, &before, &after, previous->model.k, JOIN_BYTES,
-                                  &previous->found, previous->lapsed);
+        .rows = {.id = &fit->source.id, .partition = fit->table.partition, .left_out = fit->table.left_out}};
+    status_t status = join_lookup(fit->comm, &before, &after, previous->model.k, JOIN_BYTES, &previous->found,
+                                  previous->lapsed);
     int64_t shared = status ? 0 : row_numbers_count(&previous->found);
     if (!status)
         status = comm_sum_i64(fit->comm, &shared, 1);
@@ -189,8 +188,8 @@ status_t fit_score_previous(struct fit *fit)
     struct fit_previous *previous = fit->previous;
     if (!previous)
         return STATUS_OK;
-    status_t status = comm_agree(fit->comm, memory_new(&previous->lapsed, previous->model.k,
-                                                       sizeof *previous->lapsed, "customers"));
+    status_t status = comm_agree(
+        fit->comm, memory_new(&previous->lapsed, previous->model.k, sizeof *previous->lapsed, "customers"));
     log_phase_begin(&fit->log, "last year's model");
     struct rescore rescore = {fit->comm, &fit->log, &previous->model, &fit->source, fit->table.left_out};
     if (!status)

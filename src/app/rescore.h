@@ -21,8 +21,8 @@ struct rescore {
     const uint16_t *left_out; /* of this rank's rows, BLOCK_TILES a block: a bit for each who takes no part */
 };
 
-/* label: of this rank's rows, the index of the model's segment, -1: takes no part, or cannot be scored. It and
- * `drift` are opened here, and closed by the caller whatever is returned. Collective. */
+/* label: of this rank's rows, the index of the model's segment, -1: takes no part, or cannot be scored. It
+ * and `drift` are opened here, and closed by the caller whatever is returned. Collective. */
 status_t rescore_run(const struct rescore *rescore, struct row_numbers *label, struct drift *drift)
     __attribute__((warn_unused_result));
 

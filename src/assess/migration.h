@@ -97,11 +97,13 @@ struct migration {
 };
 
 /* Counts customers over the ranks' rows: `found` and `after` label each of this rank's rows (-1: new; takes
- * no part), `old_model` too (-1: not scored) unless NULL (no steps); lapsed: k before, alike on all ranks. The sides and the places are set. EXIT_NO_MEMORY where the tables that are made here and in
+ * no part), `old_model` too (-1: not scored) unless NULL (no steps); lapsed: k before, alike on all ranks.
+ * The sides and the places are set. EXIT_NO_MEMORY where the tables that are made here and in
  * migration_measure have no room. Collective; alike on all ranks. */
 status_t migration_count(struct comm *comm, const struct row_numbers *found,
                          const struct row_numbers *old_model, const struct row_numbers *after,
-                         const int64_t *lapsed, struct migration *migration) __attribute__((warn_unused_result));
+                         const int64_t *lapsed, struct migration *migration)
+    __attribute__((warn_unused_result));
 
 /* Everything else, from the counts and the places. Either side may have no segments. */
 status_t migration_measure(struct migration *migration) __attribute__((warn_unused_result));

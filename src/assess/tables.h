@@ -31,7 +31,8 @@ struct membership {
     const struct labelling *own;
     const struct labelling *others; /* count */
     int64_t count;
-    const int32_t *match; /* [i * own->k + h]: the segment of labeling i that h is matched with, -1 for none */
+    const int32_t
+        *match; /* [i * own->k + h]: the segment of labeling i that h is matched with, -1 for none */
 };
 
 /* Of each customer of this rank's `blocks` local blocks from `first` on: the share of the other labelings in

@@ -296,16 +296,6 @@ static status_t measure(struct learner *learner, double *measured)
     return status;
 }
 
-/* They decide which leaf a customer goes with, now and when it is scored later; the means do not. */
-static status_t copy_places(const struct learner *learner, double **place)
-{
-    int64_t values = learner->at.wanted * learner->features;
-    status_t status = memory_new(place, values, sizeof **place, "micro-clusters");
-    if (!status)
-        memcpy(*place, learner->centroid, (size_t)values * sizeof **place);
-    return comm_agree(learner->comm, status);
-}
-
 static status_t take_all(struct learner *learner, struct row_numbers *leaf, struct leaves *leaves)
 {
     struct leaf_search search;
@@ -324,10 +314,13 @@ static status_t take_all(struct learner *learner, struct row_numbers *leaf, stru
     double *place = NULL;
     if (!status)
         status = measure(learner, &inertia);
+    /* they decide which leaf a customer goes with, now and when it is scored later; the means do not */
     if (!status)
-        status = copy_places(learner, &place);
+        status = comm_agree(learner->comm,
+                            memory_new(&place, count * learner->features, sizeof *place, "micro-clusters"));
     if (status)
         return status;
+    memcpy(place, learner->centroid, (size_t)(count * learner->features) * sizeof *place);
     move(learner);
     *leaves = (struct leaves){.count = count,
                               .sum = learner->sum,

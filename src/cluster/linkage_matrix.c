@@ -252,12 +252,6 @@ static status_t merge_pairs(struct state *state, struct merge *merge, bool is_kn
     return comm_agree(matrix->comm, status);
 }
 
-static status_t run_round(struct state *state, struct merge *merge)
-{
-    status_t status = take_in(state);
-    return status ? status : merge_pairs(state, merge, false);
-}
-
 /* ---- rounds that are known ---- */
 
 /* The pairs of a round from its merges, which name lowest points. `moved` serves to find their slots. */
@@ -381,7 +375,9 @@ status_t linkage_matrix(struct points *points, enum linkage linkage, struct merg
     int64_t *rounds = &state.work.rounds;
     status_t status = begin(&state, points, linkage == LINKAGE_COMPLETE, merge);
     while (!status && state.active > 1) {
-        status = run_round(&state, merge + (points->count - state.active));
+        status = take_in(&state);
+        if (!status)
+            status = merge_pairs(&state, merge + (points->count - state.active), false);
         state.merges_of[(*rounds)++] = (int32_t)state.pairs;
         if (!status && linkage_rounds_are_due(&state.rounds, *rounds))
             status = linkage_rounds_keep(&state.rounds, &state.work, merge, points->count - state.active,

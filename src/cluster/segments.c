@@ -190,7 +190,7 @@ status_t segments_label(const struct customers *customers, const struct labellin
 
 struct summing {
     const struct customers *customers;
-    struct segmentation *segments; /* sum and size: of this rank's customers */
+    struct segmentation *segments;     /* sum and size: of this rank's customers */
     const struct labelling *labelling; /* that says who is where; NULL: the segments' labels do */
     struct nearest nearest;            /* for it */
     bool fixed;                        /* the centroids stay; else they become the means */

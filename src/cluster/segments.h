@@ -13,12 +13,12 @@
 struct segmentation {
     int64_t k;
     int64_t features;
-    double *centroid;     /* k x features, prepared units; what distances are measured to */
-    double *sum;          /* k x features: of the members' prepared values, exact */
-    int64_t *size;        /* k: customers, over all ranks */
+    double *centroid;         /* k x features, prepared units; what distances are measured to */
+    double *sum;              /* k x features: of the members' prepared values, exact */
+    int64_t *size;            /* k: customers, over all ranks */
     struct row_numbers label; /* of this rank's customers; none for those left out */
     double inertia;           /* of the labels and centroids above, over all customers */
-    double total_squares; /* sum of squared distances to the mean customer, prepared units */
+    double total_squares;     /* sum of squared distances to the mean customer, prepared units */
 };
 
 /* centroid, sum and size, zeroed, for segments->k of customers->features. Local. */
@@ -34,18 +34,18 @@ status_t segments_label(const struct customers *customers, const struct labellin
                         struct segmentation *segments) __attribute__((warn_unused_result));
 
 /* Everything from labels, 0 .. k - 1 in any order, each with a customer: those of `labelling`, which is open,
- * or where that is NULL segments->label. segments->k is given; the rest is opened here. The centroids are the means of the members. Segments are numbered anew, by falling size
- * (ties: by centroid, lexicographically), and segments->label with them: number[old] = new (k of them). The same
- * on any number of ranks. Collective. */
+ * or where that is NULL segments->label. segments->k is given; the rest is opened here. The centroids are the
+ * means of the members. Segments are numbered anew, by falling size (ties: by centroid, lexicographically),
+ * and segments->label with them: number[old] = new (k of them). The same on any number of ranks. Collective.
+ */
 status_t segments_from_labels(const struct customers *customers, const struct preparation *preparation,
                               const struct labelling *labelling, struct segmentation *segments,
-                              int32_t *number)
-    __attribute__((warn_unused_result));
+                              int32_t *number) __attribute__((warn_unused_result));
 
 /* Puts the segments in another order: the one that was order[h] becomes h (k of them). Where they are those
  * of the nearest centroid (`by_centroid`), customers halfway between two centroids go to the one that is now
- * the lower, and sums, sizes and inertia with them; the centroids stay. There are no labels, and none are made.
- * Collective. */
+ * the lower, and sums, sizes and inertia with them; the centroids stay. There are no labels, and none are
+ * made. Collective. */
 status_t segments_reorder(const struct customers *customers, const struct preparation *preparation,
                           const int64_t *order, bool by_centroid, struct segmentation *segments)
     __attribute__((warn_unused_result));

@@ -17,8 +17,9 @@
 struct id_rows {
     const struct source_id *id;
     struct partition partition;
-    const int32_t *label;     /* BLOCK_ROWS a block; a row with a negative one takes no part; NULL: all do */
-    const uint16_t *left_out; /* BLOCK_TILES a block: a bit for every row that takes no part either; or NULL */
+    const int32_t *label; /* BLOCK_ROWS a block; a row with a negative one takes no part; NULL: all do */
+    const uint16_t
+        *left_out; /* BLOCK_TILES a block: a bit for every row that takes no part either; or NULL */
 };
 
 /* An entry begins with the words that stand for the id, so mixed that any of their bits may choose a place:

@@ -11,6 +11,9 @@
 /* Enough for a disk or a file system to stream, little beside a rank's share. */
 static const int64_t SLAB_BYTES = INT64_C(8) << 20;
 
+/* What is rather read than passed over, between two parts of the file that are wanted. */
+static const int64_t GAP_BYTES = INT64_C(512) << 10;
+
 enum { STRIP_ROWS = 64 };
 
 /* The part of one dataset that a slab of rows covers. */
@@ -24,6 +27,7 @@ struct table_reader {
     struct table *table;
     struct slab *slab; /* one per dataset of the source that is in use, else memory is NULL */
     int64_t slab_rows; /* a multiple of BLOCK_ROWS */
+    int64_t gap_blocks;
     double *value;
     uint16_t mark[BLOCK_TILES]; /* of the block at hand, in a table that keeps none */
 };
@@ -130,7 +134,9 @@ static status_t open_slabs(struct table_reader *reader)
     status_t status = memory_new(&reader->slab, datasets, sizeof *reader->slab, "slabs");
     if (status)
         return status;
-    reader->slab_rows = SLAB_BYTES / list_slabs(reader) / BLOCK_ROWS * BLOCK_ROWS;
+    int64_t row_bytes = list_slabs(reader);
+    reader->gap_blocks = GAP_BYTES / (row_bytes * BLOCK_ROWS);
+    reader->slab_rows = SLAB_BYTES / row_bytes / BLOCK_ROWS * BLOCK_ROWS;
     if (reader->slab_rows < BLOCK_ROWS)
         reader->slab_rows = BLOCK_ROWS;
     if (reader->slab_rows > table->partition.row_count)
@@ -176,6 +182,8 @@ static status_t read_slab(const struct table *table, struct slab *slab, int64_t 
         H5Dread(dataset->id, dataset->memory_type, memory_space, file_space, H5P_DEFAULT, slab->memory) < 0)
         status = h5_failure(EXIT_IO_ERROR, "%s: reading %s failed in rows %" PRId64 " to %" PRId64,
                             table->source->path, dataset->path, first, first + rows - 1);
+    else
+        status = h5_name_failure(table->source->path, h5_check_length(dataset->id));
     h5_close(file_space);
     h5_close(memory_space);
     return status;
@@ -231,25 +239,38 @@ static uint16_t *marks_of(struct table_reader *reader, int64_t local, int rows)
     return reader->mark;
 }
 
-static status_t visit_slab(struct table_reader *reader, int64_t first, int64_t rows, table_visitor visit,
-                           void *context)
+/* Local blocks [first, first + count), at most as many as a slab has rows for. Returns the rows. */
+static status_t read_window(struct table_reader *reader, int64_t first, int64_t count, int64_t *rows)
+{
+    const struct table *table = reader->table;
+    const struct partition *part = &table->partition;
+    int64_t begin = first * BLOCK_ROWS;
+    int64_t end =
+        (first + count) * BLOCK_ROWS < part->row_count ? begin + count * BLOCK_ROWS : part->row_count;
+    status_t status = STATUS_OK;
+    for (int64_t i = 0; !status && i < table->source->dataset_count; i++) {
+        if (reader->slab[i].dataset)
+            status = read_slab(table, &reader->slab[i], part->first_row + begin, end - begin);
+    }
+    *rows = end - begin;
+    return status;
+}
+
+/* A local block of the window of `rows` rows that begins with local block `first`. */
+static status_t visit_block(struct table_reader *reader, int64_t first, int64_t rows, int64_t local,
+                            table_visitor visit, void *context)
 {
     const struct partition *part = &reader->table->partition;
-    status_t status = STATUS_OK;
-    for (int64_t offset = 0; !status && offset < rows; offset += BLOCK_ROWS) {
-        int64_t row = first + offset;
-        int64_t local = row / BLOCK_ROWS - part->first_block;
-        int count = (int)(rows - offset < BLOCK_ROWS ? rows - offset : BLOCK_ROWS);
-        struct raw_block block = {.block = row / BLOCK_ROWS,
-                                  .local = local,
-                                  .first_row = row,
-                                  .rows = count,
-                                  .value = reader->value,
-                                  .left_out = marks_of(reader, local, count)};
-        take_block(reader, offset, rows, count);
-        status = visit(context, &block);
-    }
-    return status;
+    int64_t offset = (local - first) * BLOCK_ROWS;
+    int count = (int)(rows - offset < BLOCK_ROWS ? rows - offset : BLOCK_ROWS);
+    struct raw_block block = {.block = part->first_block + local,
+                              .local = local,
+                              .first_row = part->first_row + local * BLOCK_ROWS,
+                              .rows = count,
+                              .value = reader->value,
+                              .left_out = marks_of(reader, local, count)};
+    take_block(reader, offset, rows, count);
+    return visit(context, &block);
 }
 
 status_t table_reader_walk(struct table_reader *reader, int64_t first, int64_t count, table_visitor visit,
@@ -257,20 +278,45 @@ status_t table_reader_walk(struct table_reader *reader, int64_t first, int64_t c
 {
     struct table *table = reader->table;
     const struct partition *part = &table->partition;
-    int64_t end =
-        (first + count) * BLOCK_ROWS < part->row_count ? (first + count) * BLOCK_ROWS : part->row_count;
+    int64_t at_a_time = reader->slab_rows / BLOCK_ROWS;
+    int64_t end = first + count < part->block_count ? first + count : part->block_count;
     status_t status = STATUS_OK;
-    for (int64_t done = first * BLOCK_ROWS; !status && done < end; done += reader->slab_rows) {
-        int64_t rows = end - done < reader->slab_rows ? end - done : reader->slab_rows;
-        for (int64_t i = 0; !status && i < table->source->dataset_count; i++) {
-            if (reader->slab[i].dataset)
-                status = read_slab(table, &reader->slab[i], part->first_row + done, rows);
-        }
-        if (!status)
-            status = visit_slab(reader, part->first_row + done, rows, visit, context);
-        log_show_progress(
-            table->log, &(struct log_progress){.customers = (done + rows) * table->comm->size,
-                                               .fraction = (double)(done + rows) / (double)part->row_count});
+    for (int64_t done = first; !status && done < end; done += at_a_time) {
+        int64_t blocks = end - done < at_a_time ? end - done : at_a_time;
+        int64_t rows = 0;
+        status = read_window(reader, done, blocks, &rows);
+        for (int64_t b = done; !status && b < done + blocks; b++)
+            status = visit_block(reader, done, rows, b, visit, context);
+        rows += done * BLOCK_ROWS;
+        log_show_progress(table->log,
+                          &(struct log_progress){.customers = rows * table->comm->size,
+                                                 .fraction = (double)rows / (double)part->row_count});
+    }
+    return status;
+}
+
+/* How many of the next blocks are read together. */
+static int64_t read_together(const struct table_reader *reader, const int64_t *local, int64_t count)
+{
+    int64_t together = 1;
+    while (together < count && local[together] - local[together - 1] <= reader->gap_blocks + 1 &&
+           (local[together] - local[0] + 1) * BLOCK_ROWS <= reader->slab_rows)
+        together++;
+    return together;
+}
+
+status_t table_reader_visit(struct table_reader *reader, const int64_t *local, int64_t count,
+                            table_visitor visit, void *context)
+{
+    status_t status = STATUS_OK;
+    for (int64_t done = 0; !status && done < count;) {
+        int64_t first = local[done];
+        int64_t together = read_together(reader, local + done, count - done);
+        int64_t rows = 0;
+        status = read_window(reader, first, local[done + together - 1] - first + 1, &rows);
+        for (int64_t i = done; !status && i < done + together; i++)
+            status = visit_block(reader, first, rows, local[i], visit, context);
+        done += together;
     }
     return status;
 }
@@ -283,6 +329,35 @@ status_t table_walk(struct table *table, table_visitor visit, void *context)
         status = table_reader_walk(reader, 0, table->partition.block_count, visit, context);
     table_reader_close(reader);
     return comm_agree(table->comm, status);
+}
+
+/* Of chunks, as it was told to keep them (source.c), but not more than there are. */
+static double library_bytes(const struct source_dataset *dataset)
+{
+    size_t slots = 0;
+    size_t bytes = 0;
+    double weight = 0.0;
+    hid_t access = H5Dget_access_plist(dataset->id);
+    hid_t creation = H5Dget_create_plist(dataset->id);
+    bool chunked = access >= 0 && creation >= 0 && H5Pget_layout(creation) == H5D_CHUNKED &&
+                   H5Pget_chunk_cache(access, &slots, &bytes, &weight) >= 0;
+    h5_close(creation);
+    h5_close(access);
+    double all = (double)dataset->rows * (double)dataset->width * sizeof(double);
+    return !chunked ? 0.0 : (double)bytes < all ? (double)bytes : all;
+}
+
+double table_reader_bytes(const struct table *table)
+{
+    const struct source *source = table->source;
+    double bytes = (double)(SLAB_BYTES + table->columns * BLOCK_ROWS * (int64_t)sizeof(double));
+    for (int64_t i = 0; i < source->dataset_count; i++) {
+        bool is_used = false;
+        for (int64_t c = 0; c < table->columns; c++)
+            is_used = is_used || source->column[table->column[c]].dataset == i;
+        bytes += is_used ? library_bytes(&source->dataset[i]) : 0.0;
+    }
+    return bytes;
 }
 
 status_t table_count(struct table *table, int64_t *customers)

@@ -76,6 +76,14 @@ void table_reader_close(struct table_reader *reader);
 status_t table_reader_walk(struct table_reader *reader, int64_t first, int64_t count, table_visitor visit,
                            void *context) __attribute__((warn_unused_result));
 
+/* Calls `visit` for the `count` local blocks in `local`, rising, and reads little else: blocks that lie close
+ * together in one reading. Otherwise the same, but no progress is shown. */
+status_t table_reader_visit(struct table_reader *reader, const int64_t *local, int64_t count,
+                            table_visitor visit, void *context) __attribute__((warn_unused_result));
+
+/* Bytes that a reader of the table takes, with what the HDF5 library keeps for it. Local. */
+double table_reader_bytes(const struct table *table);
+
 /* Customers that take part, over all ranks; of a table that keeps marks. Collective. */
 status_t table_count(struct table *table, int64_t *customers) __attribute__((warn_unused_result));
 

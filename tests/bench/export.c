@@ -6,16 +6,22 @@
 
 #include "job.h"
 
-static status_t write_block(const struct block *block, int64_t features, FILE *file)
+struct writing {
+    FILE *file;
+    int64_t features;
+    bool failed;
+};
+
+static void write_block(void *context, const struct block *block)
 {
+    struct writing *writing = context;
+    int64_t features = writing->features;
     for (int row = 0; row < block->rows; row++) {
         const float *tile = block->tiles + row / TILE_ROWS * features * TILE_ROWS;
-        for (int64_t f = 0; f < features; f++) {
-            if (fwrite(&tile[f * TILE_ROWS + row % TILE_ROWS], sizeof *tile, 1, file) != 1)
-                return status_new(EXIT_IO_ERROR, "the prepared values could not be written");
-        }
+        for (int64_t f = 0; f < features && !writing->failed; f++)
+            writing->failed =
+                fwrite(&tile[f * TILE_ROWS + row % TILE_ROWS], sizeof *tile, 1, writing->file) != 1;
     }
-    return STATUS_OK;
 }
 
 static status_t write_all(const struct customers *customers, const char *path)
@@ -23,11 +29,10 @@ static status_t write_all(const struct customers *customers, const char *path)
     FILE *file = fopen(path, "wb");
     if (!file)
         return status_new(EXIT_NO_OUTPUT, "%s cannot be created", path);
-    status_t status = STATUS_OK;
-    for (int64_t b = 0; !status && b < customers->partition.block_count; b++) {
-        struct block block = customers_block(customers, b);
-        status = write_block(&block, customers->features, file);
-    }
+    struct writing writing = {.file = file, .features = customers->features};
+    status_t status = customers_walk(customers, NULL, 0, write_block, &writing);
+    if (!status && writing.failed)
+        status = status_new(EXIT_IO_ERROR, "the prepared values could not be written");
     if (fclose(file) != 0 && !status)
         status = status_new(EXIT_IO_ERROR, "%s: writing failed", path);
     return status;

@@ -55,7 +55,8 @@ status_t job_prepare(struct job *job)
     if (!status)
         status = prepare_learn(&job->table, &settings, &job->survey, &job->preparation);
     if (!status)
-        status = customers_load(&job->table, &job->preparation, job->survey.customers, &job->customers);
+        status =
+            customers_load(&job->table, &job->preparation, job->survey.customers, INT64_MAX, &job->customers);
     free(settings.transform);
     free(settings.weight);
     return status;

@@ -17,9 +17,10 @@ LOHKO = Path(os.environ.get("LOHKO_BIN", ROOT / "build" / "lohko")).resolve()
 SHARED = Path(os.environ.get("LOHKO_SHARED_DATA", ROOT.parent / "shared" / "data"))
 RESULT_FILES = {"results.h5", "segments.csv", "summary.json"}
 
-# As in tests/CMakeLists.txt; a program that is run alone, without mpirun, starts no helper of its own.
+# As in tests/CMakeLists.txt; a program that is run alone, without mpirun, starts no helper of its own. The numbers of
+# threads given there are for the tests' own libraries: lohko runs as it does for users.
 ENVIRONMENT = {
-    **os.environ,
+    **{name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")},
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMPI_MCA_rmaps_base_oversubscribe": "1",

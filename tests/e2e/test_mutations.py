@@ -1,5 +1,5 @@
-"""Files that are damaged or hostile: a few hundred mutants of a fixed seed (scripts/fuzz runs them by the thousand), and
-each fault that mutants have found, by itself."""
+"""Files that are damaged or hostile: a few hundred mutants of a fixed seed (scripts/fuzz runs them by the thousand),
+and each fault that mutants have found, by itself."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""Memory that does not grow with the length of a run, and files that are closed (scripts/check-resources has the long ones)."""
+"""Memory that does not grow with the length of a run (scripts/check-resources has the long checks)."""
 
 import subprocess
 import time
@@ -64,7 +64,8 @@ def test_scoring_takes_no_more_for_more_customers(tmp_path):
     peak_bytes("fit", config)
     peaks = []
     for customers in (400_000, 1_600_000):
-        new = write_matrix(tmp_path / "new.h5", np.resize(blobs(3000, FEATURES, K, 2), (customers, FEATURES)).astype("f4"))
+        values = np.resize(blobs(3000, FEATURES, K, 2).astype("f4"), (customers, FEATURES))
+        new = write_matrix(tmp_path / "new.h5", values)
         model = tmp_path / "results" / "results.h5"
         peaks.append(peak_bytes("assign", "--model", model, "--input", new, "--output", tmp_path / "out"))
     assert peaks[1] - peaks[0] < 3e6, peaks

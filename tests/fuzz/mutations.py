@@ -10,6 +10,8 @@ import numpy as np
 
 from bases import NAMES, Base
 
+MANY = 10**6  # values, above which they are only claimed by an earlier change
+
 # ---- bytes ----------------------------------------------------------------------------------------------------------
 
 
@@ -24,7 +26,8 @@ def place(base: Base, random: Random) -> int:
 def flip(base, content, random):
     for _ in range(random.choice([1, 1, 1, 2, 4, 16])):
         at = min(place(base, random), len(content) - 1)
-        content[at] = random.choice([content[at] ^ 1 << random.randrange(8), 0, 0xFF, 0x7F, 0x80, random.randrange(256)])
+        bit, byte = content[at] ^ 1 << random.randrange(8), random.randrange(256)
+        content[at] = random.choice([bit, 0, 0xFF, 0x7F, 0x80, byte])
 
 
 def overwrite_number(base, content, random):
@@ -98,8 +101,8 @@ def give_back(file, name, kept):
 def other_shape(file, random):
     name, shape, dtype, kept = take(file, random)
     rows = shape[0] if shape else 1
-    shapes = [(), (0,), (0, 3), (rows,), (rows, 1), (rows, 3, 2), (rows + 1, 3), (rows - 1,), (1, rows), (3, rows), (1,),
-              (1, 1), (rows, 0), (2,) * 8]
+    shapes = [(), (0,), (0, 3), (rows,), (rows, 1), (rows, 3, 2), (rows + 1, 3), (rows - 1,), (1, rows), (3, rows),
+              (1,), (1, 1), (rows, 0), (2,) * 8]
     file.create_dataset(name, random.choice(shapes), dtype)
     give_back(file, name, kept)
 
@@ -123,8 +126,8 @@ def huge_shape(file, random):
 def other_type(file, random):
     name, shape, _, kept = take(file, random)
     types = ["f2", "f4", "f8", ">f8", "i1", ">u8", "S1", "S7", "S65535", "S65537", "V5", "c16", "?", "longdouble",
-             h5py.string_dtype(), h5py.string_dtype("ascii", 3), h5py.vlen_dtype("i4"), h5py.ref_dtype, h5py.regionref_dtype,
-             h5py.enum_dtype({"no": 0, "yes": 1}), h5py.enum_dtype({"a": 1, "b": 70000}, "i4"),
+             h5py.string_dtype(), h5py.string_dtype("ascii", 3), h5py.vlen_dtype("i4"), h5py.ref_dtype,
+             h5py.regionref_dtype, h5py.enum_dtype({"no": 0, "yes": 1}), h5py.enum_dtype({"a": 1, "b": 70000}, "i4"),
              np.dtype([("a", "i4"), ("b", "S3")]), np.dtype(("f4", (3,)))]
     kind = random.choice(types)
     rows = shape[0] if shape else 1
@@ -163,9 +166,9 @@ def storage(file, random):
     """Chunks of other sizes, filters, and a last chunk that is missing."""
     name = random.choice(datasets(file))
     item = file[name]
-    values, kept = item[()], {key: item.attrs[key] for key in item.attrs}
-    if not item.shape or 0 in item.shape:
+    if not item.shape or not 0 < item.size <= MANY:
         return
+    values, kept = item[()], {key: item.attrs[key] for key in item.attrs}
     dtype = item.dtype
     del file[name]
     options = [{"compression": "gzip"}, {"compression": "lzf"}, {"shuffle": True, "compression": 9},
@@ -189,8 +192,8 @@ def unknown_filter(file, random):
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     creation.set_chunk(shape)
     creation.set_filter(32000, h5py.h5z.FLAG_OPTIONAL)
-    made = h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(dtype, logical=True), h5py.h5s.create_simple(shape),
-                           creation)
+    kind, space = h5py.h5t.py_create(dtype, logical=True), h5py.h5s.create_simple(shape)
+    made = h5py.h5d.create(file.id, name.encode(), kind, space, creation)
     made.write_direct_chunk((0,) * len(shape), random.randbytes(100))
     give_back(file, name, kept)
 
@@ -256,8 +259,8 @@ def attribute(file, random):
     item = file[random.choice(objects(file)) or "/"]
     names = [*item.attrs, "feature_names", "pandas_type", "value_type", "unit", "rhdf5-NA.OK"]
     name = random.choice(names)
-    values = [np.int8(-1), np.uint64(2**64 - 1), np.float64("nan"), np.float64(-1e308), "", "frame", "lohko", "a" * 60000,
-              "\x01\n\x1b[31m", np.array([b"\xff\xfe", b"\x00a"]), np.array([b"a"] * 3), np.array(NAMES[:2], "S9"),
+    values = [np.int8(-1), np.uint64(2**64 - 1), np.float64("nan"), np.float64(-1e308), "", "frame", "lohko",
+              "a" * 60000, "\x01\n\x1b[31m", np.array([b"\xff\xfe", b"\x00a"]), np.array([b"a"] * 3), np.array(NAMES[:2], "S9"),
               np.arange(3), np.zeros((2, 2)), h5py.Empty("f4"), h5py.Empty(h5py.string_dtype()), np.array([], "S3"),
               np.array(["a", "b", "a"], h5py.string_dtype()), np.array([("x", 1)], [("a", "S1"), ("b", "i4")]),
               np.array([b" " * 40] * 3), file["/"].ref]
@@ -278,14 +281,15 @@ def fill_value(file, random):
 def values(file, random):
     """Numbers that are no numbers, that are too large, that are all the same, or that are in no order."""
     item = file[random.choice(datasets(file))]
-    if item.dtype.kind not in "fiu" or not item.size:
+    if item.dtype.kind not in "fiu" or not 0 < item.size <= MANY:
         return
     flat = item[()].reshape(-1)
     count = random.choice([1, max(1, flat.size // 2), flat.size])
     places = np.random.default_rng(random.randrange(2**32)).integers(0, flat.size, count)
     if item.dtype.kind == "f":
         most = float(np.finfo(item.dtype).max)
-        wrong = random.choice([np.nan, np.inf, -np.inf, most, -most, float(np.finfo(item.dtype).tiny) / 4, 0.0, -1.0, 0.5])
+        tiny = float(np.finfo(item.dtype).tiny) / 4
+        wrong = random.choice([np.nan, np.inf, -np.inf, most, -most, tiny, 0.0, -1.0, 0.5])
     else:
         limits = np.iinfo(item.dtype)
         wrong = random.choice([limits.min, limits.max, 0, min(limits.max, 2**31), -1 if limits.min < 0 else 1, 2])

@@ -1,5 +1,5 @@
 /* The arguments of assign, whose table is in the command's file. */
-#include "app/assign.c"
+#include "app/assign.c" // NOLINT(bugprone-suspicious-include)
 #include "fuzz.h"
 
 status_t parse_assign(int count, char *const *arguments)

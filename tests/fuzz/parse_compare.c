@@ -1,5 +1,5 @@
 /* The arguments of compare, whose table is in the command's file. */
-#include "app/compare.c"
+#include "app/compare.c" // NOLINT(bugprone-suspicious-include)
 #include "fuzz.h"
 
 status_t parse_compare(int count, char *const *arguments)

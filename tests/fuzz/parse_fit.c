@@ -1,5 +1,5 @@
 /* The arguments of fit, whose reader is in the command's file, and what they do to a config. */
-#include "app/fit.c"
+#include "app/fit.c" // NOLINT(bugprone-suspicious-include)
 #include "fuzz.h"
 
 status_t parse_fit(int count, char *const *arguments)

@@ -1,5 +1,5 @@
 /* The arguments of generate, whose table is in the command's file. */
-#include "app/generate.c"
+#include "app/generate.c" // NOLINT(bugprone-suspicious-include)
 #include "fuzz.h"
 
 status_t parse_generate(int count, char *const *arguments)

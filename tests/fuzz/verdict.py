@@ -39,7 +39,7 @@ class Outcome:
     ranks: int
 
     def is_the_librarys(self) -> bool:
-        """Known, and not to be mended here. Only where the report names the library's function before any of lohko's."""
+        """Known, and not to be mended here: the report names the library's function first."""
         frames = re.findall(r"#\d+ 0x[0-9a-f]+ in (\S+)", self.stderr)
         own = [frame for frame in frames if not frame.startswith("__interceptor")]
         return self.faults == ["a report of a sanitizer"] and bool(own) and own[0] in LIBRARY_FAULTS

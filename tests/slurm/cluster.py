@@ -1,5 +1,5 @@
-"""A Slurm cluster of two nodes on this machine, for the tests: munged, slurmctld and two slurmd on the loopback interface,
-with keys, sockets, ports and folders of their own."""
+"""A Slurm cluster of two nodes on this machine, for the tests: munged, slurmctld and two slurmd on the loopback
+interface, with keys, sockets, ports and folders of their own."""
 
 import json
 import os
@@ -18,9 +18,9 @@ PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scan
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 UNFINISHED = {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "REQUEUED"}
 
-# One machine plays two, so that what is named by the host would be shared: ranks talk over TCP, not shared memory. PMIx's
-# barriers all go round a ring: by default (of Slurm 22.05) some go through a tree, and now and then a rank passed
-# MPI_Init before the other had got that far.
+# One machine plays two, so that what is named by the host would be shared: ranks talk over TCP, not shared memory.
+# PMIx's barriers all go round a ring: by default (of Slurm 22.05) some go through a tree, and about once in 150 starts
+# a rank passed MPI_Init before the other had got that far, which then crashed.
 MPI_ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -58,6 +58,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=15
+MinJobAge=3600
 MailProg=/bin/true
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=16 RealMemory=64000
 NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=16 RealMemory=64000
@@ -94,8 +95,8 @@ def wait_until(condition, seconds: float, what: str):
     return value
 
 
-# Open MPI's folder has the host and the user in its name, the same on both nodes and for all jobs, and when one job makes
-# it while another removes it, mpirun fails.
+# Open MPI's folder has the host and the user in its name, the same on both nodes and for all jobs, and when one job
+# makes it while another removes it, mpirun fails.
 TASK_PROLOG = """\
 #!/bin/sh
 mkdir -p {directory}/tmp.$SLURMD_NODENAME/$SLURM_JOB_ID

@@ -1,9 +1,9 @@
 """Starts daemons for a test and ends them, with all that they have started, when the test is over or gone.
 
-Each line of stdin is a JSON object: argv, log (their output), environment. The end of stdin means the end of all of them,
-however it came about: a test that was killed closes it too. So this process leaves the tree of the test's processes, which
-may be killed as a whole, and makes itself the parent of every orphan below it (daemons and their jobs leave orphans). The
-directory that is its argument is removed at the end."""
+Each line of stdin is a JSON object: argv, log (their output), environment. The end of stdin means the end of all of
+them, however it came about: a test that was killed closes it too. So this process leaves the tree of the test's
+processes, which may be killed as a whole, and makes itself the parent of every orphan below it (daemons and their jobs
+leave orphans). The directory that is its argument is removed at the end."""
 
 import ctypes
 import json

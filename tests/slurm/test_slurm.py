@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,7 +118,8 @@ def kill_one_rank(slurm, job: str) -> None:
     own = {f"LOHKO={slurm.environment['LOHKO']}", f"SLURM_JOB_ID={job}", "PMIX_RANK=1"}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if Path(os.readlink(process / "exe")) == LOHKO and own <= set((process / "environ").read_text().split("\0")):
+            environment = set((process / "environ").read_text().split("\0"))
+            if own <= environment and Path(os.readlink(process / "exe")) == LOHKO:
                 os.kill(int(process.name), signal.SIGKILL)
                 return
         except (OSError, UnicodeDecodeError):  # it has ended meanwhile
@@ -141,12 +143,12 @@ INTERRUPTIONS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def interrupted(slurm, year):
-    """All at once, for the sake of time: each interruption of a job by each launcher; a job that must not begin again; and
-    one that a comparison waits for, of which only the ranks are signalled. With the time of each interruption. Before the
-    other tests, which then run while Slurm takes its time to begin jobs again."""
-    sizes = ["--customers", 100_000, "--features", 4, "--segments", 4]
+    """All at once, for the sake of time: each interruption of a job by each launcher; a job that must not begin again;
+    and one that a comparison waits for, of which only the ranks are signalled. With the time of each interruption.
+    Before the other tests, which then run while Slurm takes its time to begin jobs again."""
+    sizes = ["--customers", 60_000, "--features", 4, "--segments", 4]
     alone(slurm, "generate", *sizes, "--output", "many.h5", "-q")
-    config = write_config(slurm, "many", "many.h5", stability={"replicates": 100}, hierarchy={"levels": [3, 12]})
+    config = write_config(slurm, "many", "many.h5", stability={"replicates": 60}, hierarchy={"levels": [3, 12]})
 
     def submit(name, **environment):
         out = f"--output.directory={name}"
@@ -263,7 +265,7 @@ def test_benchmark(slurm, year, series, launcher, elements):
 def test_series_names_the_runs_without_results(slurm, year):
     for name in ("seed-1", "seed-10", "seed-2"):
         (slurm.work / "series" / name).mkdir(parents=True)
-    (slurm.work / "series" / "seed-2" / "summary.json").write_bytes((slurm.work / "plain-this/summary.json").read_bytes())
+    shutil.copy(slurm.work / "plain-this" / "summary.json", slurm.work / "series" / "seed-2")
     done = slurm.run(JOBS / "series", "series", check=False)
     assert done.returncode == 1 and done.stderr == "slurm/series: without results: seed-1, seed-10\n"
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["run", "seed-2"]

@@ -80,6 +80,7 @@ SUPPORT void put_names(hid_t file, const char *dataset, const char *attribute, c
 /* A file with /features, rows x columns doubles. Collective. */
 SUPPORT void write_matrix(const char *path, int64_t rows, int64_t columns, cell_value value)
 {
+    all_wait(); /* nobody reads the file that was there any more */
     if (world.rank == 0) {
         hid_t file = file_new(path);
         put_matrix(file, "/features", H5T_IEEE_F64LE, H5P_DEFAULT, rows, columns, value, false);

@@ -248,37 +248,46 @@ static double *coordinates(const struct reference *set)
     return at;
 }
 
+struct looking {
+    const struct reference *set;
+    double total[3];
+    int64_t seen;
+};
+
+static void look_at_block(void *context, const struct block *block)
+{
+    struct looking *looking = context;
+    __float128 squares = 0;
+    for (int row = 0; row < BLOCK_ROWS; row++) {
+        assert_true(table_is_left_out(block->left_out, row) == (row >= block->rows));
+        for (int f = 0; f < 3; f++) {
+            double at = (double)block->tiles[(row / TILE_ROWS * 3 + f) * TILE_ROWS + row % TILE_ROWS];
+            double quanta = at / looking->set->preparation.feature[f].quantum;
+            assert_true(rint(quanta) == quanta && !(at == 0 && signbit(at)));
+            assert_true(fabs(at) <= box_width[f] / 2 * 1.0000002 && (row < block->rows || at == 0));
+            looking->total[f] += fabs(quanta);
+            squares += (__float128)at * at;
+        }
+        looking->seen += row < block->rows;
+    }
+    assert_true((double)squares == block->squares[0] &&
+                (double)(squares - block->squares[0]) == block->squares[1]);
+}
+
 /* What customers_load promises of customers, and prepare.h of quanta. */
 static void check_customers(const struct reference *set, int64_t rows)
 {
     const struct customers *customers = &set->customers;
-    double total[3] = {0};
-    int64_t seen = 0;
+    struct looking looking = {.set = set};
     assert_true(customers->used == rows && customers->partition.rows == rows && customers->features == 3);
     assert_true(customers->log == &set->log && !set->log.speaks && set->preparation.count == 3);
     assert_close(customers->mean_variance, (16.0 + 0.5625) / 36, 1e-15);
-    for (int64_t local = 0; local < customers->partition.block_count; local++) {
-        struct block block = customers_block(customers, local);
-        __float128 squares = 0;
-        for (int row = 0; row < BLOCK_ROWS; row++) {
-            assert_true(table_is_left_out(block.left_out, row) == (row >= block.rows));
-            for (int f = 0; f < 3; f++) {
-                double at = (double)block.tiles[(row / TILE_ROWS * 3 + f) * TILE_ROWS + row % TILE_ROWS];
-                double quanta = at / set->preparation.feature[f].quantum;
-                assert_true(rint(quanta) == quanta && !(at == 0 && signbit(at)));
-                assert_true(fabs(at) <= box_width[f] / 2 * 1.0000002 && (row < block.rows || at == 0));
-                total[f] += fabs(quanta);
-                squares += (__float128)at * at;
-            }
-            seen += row < block.rows;
-        }
-        assert_true((double)squares == block.squares[0] &&
-                    (double)(squares - block.squares[0]) == block.squares[1]);
-    }
-    assert_true(seen == customers->partition.row_count);
+    assert_ok(customers_walk(customers, NULL, 0, look_at_block, &looking));
+    assert_true(looking.seen == customers->partition.row_count);
     for (int f = 0; f < 3; f++)
-        assert_true(16 * total[f] < 0x1p53);
-    assert_true(rows < 100 || seen < rows || 16 * total[0] > 0x1p48); /* as fine as that allows, or nearly */
+        assert_true(16 * looking.total[f] < 0x1p53);
+    /* as fine as that allows, or nearly */
+    assert_true(rows < 100 || looking.seen < rows || 16 * looking.total[0] > 0x1p48);
 }
 
 static void sets_are_customers_like_others(void **state)
@@ -655,8 +664,7 @@ static double inertia_of_cut(const struct sample *sample, const struct hierarchy
     const struct labelling labelling = {.k = k, .segment = cut, .leaf = &tree->leaf};
     assert_true(tree->leaves <= 1024);
     assert_ok(hierarchy_cut(&world, tree, k, cut));
-    assert_ok(
-        segments_from_labels(&sample->customers, &sample->preparation, &labelling, &segments, number));
+    assert_ok(segments_from_labels(&sample->customers, &sample->preparation, &labelling, &segments, number));
     double inertia = segments.inertia;
     segments_free(&segments);
     return inertia;

@@ -29,7 +29,8 @@ static void reopen(struct journal *journal, struct journal *again)
         const struct journal_entry *entry = &journal->entry[i];
         char *data = NULL;
         assert_ok(memory_new(&data, entry->bytes, 1, "a test's journal"));
-        memcpy(data, entry->data, (size_t)entry->bytes);
+        if (entry->bytes > 0)
+            memcpy(data, entry->data, (size_t)entry->bytes);
         assert_ok(journal_add(again, entry->step, data, entry->bytes));
     }
     journal_close(journal);

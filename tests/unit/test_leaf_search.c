@@ -160,6 +160,17 @@ static double total(int64_t rows, int64_t features)
     return sum;
 }
 
+struct hinting {
+    struct leaf_search *search;
+    const struct kernels *kernels;
+};
+
+static void hint_block(void *context, const struct block *block)
+{
+    const struct hinting *hinting = context;
+    leaf_search_hint(hinting->search, hinting->kernels, block, leaf);
+}
+
 /* Hints are near, refined ones nearer, the nearest hardly more so. */
 static void hints_of_a_block(void **state)
 {
@@ -174,11 +185,11 @@ static void hints_of_a_block(void **state)
     for (int64_t i = 0; i < COUNT * FEATURES; i++)
         leaf_centroid[i] = everywhere(5000 + i / FEATURES, i % FEATURES);
     assert_ok(leaf_search_open(&search, &world, &quiet, leaf_centroid, COUNT, FEATURES));
-    struct block block = customers_block(&sample.customers, 0);
     for (int64_t i = 0; i < BLOCK_ROWS; i++)
         leaf[i] = (int32_t)(i % COUNT);
     double any = total(BLOCK_ROWS, FEATURES);
-    leaf_search_hint(&search, sample.customers.kernels, &block, leaf);
+    struct hinting hinting = {&search, sample.customers.kernels};
+    assert_ok(customers_walk(&sample.customers, NULL, 0, hint_block, &hinting));
     double hinted = total(BLOCK_ROWS, FEATURES);
     assert_ok(leaf_search_refine(&search, sample.customers.kernels, &rows));
     double refined = total(BLOCK_ROWS, FEATURES);

@@ -172,8 +172,8 @@ static void prepare_file(struct prepared *prepared, struct comm *comm,
     struct table *table = &prepared->input.table;
     assert_ok(survey_run(table, settings->missing, settings->transform, &prepared->survey));
     assert_ok(prepare_learn(table, settings, &prepared->survey, &prepared->preparation));
-    assert_ok(
-        customers_load(table, &prepared->preparation, prepared->survey.customers, &prepared->customers));
+    assert_ok(customers_load(table, &prepared->preparation, prepared->survey.customers, INT64_MAX,
+                             &prepared->customers));
 }
 
 static void prepared_close(struct prepared *prepared)

@@ -107,8 +107,8 @@ static void year_open(struct year *year, const char *name, const struct prepare_
 
 static void year_load(struct year *year)
 {
-    assert_ok(
-        customers_load(&year->input.table, &year->preparation, year->survey.customers, &year->customers));
+    assert_ok(customers_load(&year->input.table, &year->preparation, year->survey.customers, INT64_MAX,
+                             &year->customers));
 }
 
 static void year_close(struct year *year)

@@ -31,8 +31,8 @@ static int32_t nearest_but(const struct sample *sample, int64_t row, const doubl
     return nearest;
 }
 
-static void check_customer(const struct sample *sample, int64_t row, const struct score *score,
-                           int32_t own, const struct assignments *piece, int64_t at)
+static void check_customer(const struct sample *sample, int64_t row, const struct score *score, int32_t own,
+                           const struct assignments *piece, int64_t at)
 {
     const double *centroid = score->centroids.centroid;
     int32_t other = nearest_but(sample, row, centroid, score->centroids.k, own);
@@ -69,7 +69,8 @@ static void check_pieces(int64_t k, int64_t blocks_a_piece, bool nearest)
     for (int64_t i = 0; i < k * FEATURES; i++)
         centroid[i] = floor(5 * uniform(3, i / FEATURES % 4, i % FEATURES)); /* the fifth is a duplicate */
     int32_t *label = make_labels(&sample, centroid, k, nearest);
-    struct row_numbers kept = numbers_packed(label, sample.customers.partition.block_count * BLOCK_ROWS, sample.customers.partition.block_count, k);
+    struct row_numbers kept = numbers_packed(label, sample.customers.partition.block_count * BLOCK_ROWS,
+                                             sample.customers.partition.block_count, k);
     struct score score = {&sample.customers, {.k = k, .features = FEATURES, .centroid = centroid}, &kept};
     assert_ok(memory_new(&piece.segment, entries, sizeof *piece.segment, "test scores"));
     assert_ok(memory_new(&piece.runner_up, entries, sizeof *piece.runner_up, "test scores"));

@@ -59,7 +59,8 @@ static void model_open(struct fitted *fitted, enum missing missing, int64_t k, i
     input_open(&fitted->input, &world, path_to("in.h5"), -1);
     assert_ok(survey_run(table, missing, transform, &fitted->survey));
     assert_ok(prepare_learn(table, &settings, &fitted->survey, &fitted->preparation));
-    assert_ok(customers_load(table, &fitted->preparation, fitted->survey.customers, &fitted->customers));
+    assert_ok(
+        customers_load(table, &fitted->preparation, fitted->survey.customers, INT64_MAX, &fitted->customers));
     int64_t d = fitted->preparation.count;
     assert_int_equal(d, COLUMNS - 1);
     fitted->model = (struct saved_model){.k = k,
@@ -114,27 +115,33 @@ static void pieces_free(struct assignments *piece)
     free(piece->shadow);
 }
 
-/* The nearest place of every kept customer by definition. */
-static void label_plainly(const struct fitted *fitted, int32_t *label)
+struct plain {
+    const struct saved_model *model;
+    int32_t *label;
+};
+
+static void label_block(void *context, const struct block *block)
 {
-    const struct saved_model *model = &fitted->model;
-    const struct customers *customers = &fitted->customers;
+    const struct plain *plain = context;
+    const struct saved_model *model = plain->model;
     struct tile_centroids places = {.k = model->leaves > 0 ? model->leaves : model->k,
                                     .features = model->features,
                                     .centroid = model->leaves > 0 ? model->leaf_centroid : model->centroid};
-    for (int64_t b = 0; b < customers->partition.block_count; b++) {
-        struct block block = customers_block(customers, b);
-        for (int64_t t = 0; t < BLOCK_TILES; t++) {
-            int32_t *of_tile = label + b * BLOCK_ROWS + t * TILE_ROWS;
-            tile_nearest_reference(block.tiles + t * model->features * TILE_ROWS, &places, of_tile);
-            for (int lane = 0; lane < TILE_ROWS; lane++) {
-                bool out = table_is_left_out(block.left_out, (int)t * TILE_ROWS + lane);
-                of_tile[lane] = out                 ? -1
-                                : model->leaves > 0 ? model->leaf_segment[of_tile[lane]]
-                                                    : of_tile[lane];
-            }
+    for (int64_t t = 0; t < BLOCK_TILES; t++) {
+        int32_t *of_tile = plain->label + block->local * BLOCK_ROWS + t * TILE_ROWS;
+        tile_nearest_reference(block->tiles + t * model->features * TILE_ROWS, &places, of_tile);
+        for (int lane = 0; lane < TILE_ROWS; lane++) {
+            bool out = table_is_left_out(block->left_out, (int)t * TILE_ROWS + lane);
+            of_tile[lane] = out ? -1 : model->leaves > 0 ? model->leaf_segment[of_tile[lane]] : of_tile[lane];
         }
     }
+}
+
+/* The nearest place of every kept customer by definition. */
+static void label_plainly(const struct fitted *fitted, int32_t *label)
+{
+    struct plain plain = {&fitted->model, label};
+    assert_ok(customers_walk(&fitted->customers, NULL, 0, label_block, &plain));
 }
 
 /* ---- scoring ---- */
@@ -193,8 +200,9 @@ static void check_same(enum missing missing, int64_t k, int64_t leaves)
     assert_ok(memory_new(&label, blocks * BLOCK_ROWS, sizeof *label, "test labels"));
     label_plainly(&fitted, label);
     struct row_numbers packed_label = numbers_packed(label, blocks * BLOCK_ROWS, blocks, k);
-    struct score kept = {
-        &fitted.customers, {.k = k, .features = fitted.model.features, .centroid = fitted.centroid}, &packed_label};
+    struct score kept = {&fitted.customers,
+                         {.k = k, .features = fitted.model.features, .centroid = fitted.centroid},
+                         &packed_label};
     assert_ok(score_blocks(&kept, 0, blocks, &expected));
     struct scoring scoring = {.piece = &got};
     assert_ok(score_file(&fitted, "in.h5", &scoring));
