@@ -7,6 +7,7 @@
 
 #include "app/config.h"
 #include "app/fit_checkpoint.h"
+#include "app/fit_memory.h"
 #include "app/fit_previous.h"
 #include "assess/gap.h"
 #include "assess/indices.h"
@@ -77,8 +78,7 @@ struct fit {
     struct survey survey;
     struct fit_previous *previous; /* NULL where there is no previous.results */
     struct preparation preparation;
-    int64_t keep;       /* blocks of each rank that stay in memory */
-    double track_bytes; /* as in struct customers */
+    struct fit_memory memory;
     struct customers customers;
     struct fit_try *tried; /* by rising number of segments */
     int64_t tries;

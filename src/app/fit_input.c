@@ -154,7 +154,8 @@ status_t fit_survey(struct fit *fit)
     status_t status = comm_agree(fit->comm, map_settings(fit));
     if (!status) {
         log_phase_begin(&fit->log, "looking for repeated ids");
-        status = ids_check(&fit->table, (enum duplicates)fit->config.duplicates, &fit->repeated);
+        status = ids_check(&fit->table, (enum duplicates)fit->config.duplicates, fit->memory.id_bytes,
+                           &fit->repeated);
     }
     if (!status && fit->repeated > 0 && fit->config.duplicates == DUPLICATES_FIRST)
         log_note(&fit->log, "%" PRId64 " rows repeat a customer id and are left out", fit->repeated);
@@ -177,9 +178,9 @@ status_t fit_load(struct fit *fit)
             : prepare_learn(&fit->table, &fit->settings, &fit->survey, &fit->preparation);
     if (!status) {
         log_phase_begin(&fit->log, "loading");
-        status =
-            customers_load(&fit->table, &fit->preparation, fit->survey.customers, fit->keep, &fit->customers);
-        fit->customers.track_bytes = fit->track_bytes;
+        status = customers_load(&fit->table, &fit->preparation, fit->survey.customers, fit->memory.kept,
+                                &fit->customers);
+        fit->customers.track_bytes = fit->memory.track_bytes;
     }
     return status;
 }

@@ -1,83 +1,44 @@
-/* What a fit needs of memory, and what stays in it: said before the work starts. */
-#include <inttypes.h>
+/* What a fit needs of memory, phase by phase. */
 #include <math.h>
 
 #include "app/fit.h"
 #include "assess/tables.h"
+#include "cluster/minibatch.h"
 #include "cluster/panel.h"
 #include "cluster/retree.h"
 #include "cluster/seed.h"
 #include "cluster/swap.h"
-#include "core/memory.h"
 #include "data/customers_window.h"
+#include "data/ids.h"
 #include "data/select.h"
 
-/* Bytes of the largest share. */
-struct needs {
-    double always;    /* with the program itself: labels; sums and counters of every segment and column; slabs
-                         and    blocks of the file */
-    double customers; /* prepared, all of them */
-    double window;    /* through which those that are not kept are read again */
-    double learning;  /* k-means: the models of restarts, swaps and seeding */
-    double learning_track; /* and what they may remember of customers; they can do without */
-    double tree;
-    double judging; /* labelings, tables, trees and models of replicates; reference sets */
-    double judging_track;
+/* The program itself with its libraries and their buffers. */
+static const double PROGRAM_BYTES = 48e6;
+
+/* Values near quantiles on one rank, and room for them to grow. */
+static const double SELECT_MOST_BYTES = 76e6;
+
+/* Pieces of the results on the first rank, and the library's buffers for them. */
+static const double WRITING_BYTES = 24e6;
+
+struct shape {
+    const struct fit *fit;
+    const struct config *config;
+    struct partition most; /* the largest share */
+    double rows;           /* of it */
+    double features;
+    double columns;
+    double k;
+    double tries;
+    int64_t customers;
+    int ranks_here;
 };
 
-/* With nothing kept and nothing remembered. */
-static double least_of(const struct needs *needs)
-{
-    return needs->always + needs->window + fmax(needs->learning, needs->tree + needs->judging);
-}
-
-static double all_of(const struct needs *needs)
-{
-    return needs->always + needs->customers +
-           fmax(needs->learning + needs->learning_track, needs->tree + needs->judging + needs->judging_track);
-}
-
 /* What `models` models of the most segments may remember of their customers. */
-static double track_bytes(const struct fit *fit, const struct partition *most, double models)
+static double track_bytes(const struct shape *shape, double models)
 {
-    double all = models * (double)track_block_bytes(fit->config.k_high) * (double)most->block_count;
-    return fmin(all, panel_track_bytes(most, fit->table.features));
-}
-
-static double learning_bytes(const struct fit *fit)
-{
-    const struct config *config = &fit->config;
-    if (config->method != METHOD_KMEANS)
-        return 0.0;
-    double tries = (double)(config->k_high - config->k_low + 1);
-    double restarts = tries * (double)config->restarts;
-    double models = fmax(restarts, SWAP_VARIANTS + 1) + SEED_CANDIDATES;
-    return models * (double)config->k_high * (double)fit->table.columns * 32.0;
-}
-
-static double learning_track_bytes(const struct fit *fit, const struct partition *most)
-{
-    const struct config *config = &fit->config;
-    double tries = (double)(config->k_high - config->k_low + 1);
-    double models = fmax(tries * (double)config->restarts, SWAP_VARIANTS + 1);
-    return config->method == METHOD_KMEANS ? track_bytes(fit, most, models) : 0.0;
-}
-
-/* The tree, and which segment of every cut each leaf is in. */
-static double tree_bytes(const struct fit *fit, const struct partition *most, int64_t customers,
-                         int ranks_here)
-{
-    const struct config *config = &fit->config;
-    if (config->leaves == 0)
-        return 0.0;
-    struct hierarchy_settings settings = fit_hierarchy_settings(config, customers);
-    double leaves = (double)(settings.every_customer ? customers : settings.leaves);
-    bool is_cut = config->method == METHOD_HIERARCHY;
-    double tries = is_cut ? (double)(config->k_high - config->k_low + 1) : 0;
-    double cuts = (double)config->levels.count + tries + 1;
-    return hierarchy_bytes(&settings, customers, most->block_count * BLOCK_ROWS, fit->table.features,
-                           fit->comm->size, ranks_here) +
-           leaves * cuts * (double)sizeof(int32_t);
+    double all = models * (double)track_block_bytes(shape->config->k_high) * (double)shape->most.block_count;
+    return fmin(all, panel_track_bytes(&shape->most, shape->fit->table.features));
 }
 
 static bool is_judged(const struct config *config)
@@ -85,159 +46,154 @@ static bool is_judged(const struct config *config)
     return config->replicates > 0 || config->k_high > config->k_low;
 }
 
-/* Replicates by k-means: their starts side by side, the centroids of all of them, and tables. */
-static double replicate_bytes(const struct fit *fit)
+/* ---- at all times ---- */
+
+/* A mark and a sum of squares; the order in which mini-batches take the blocks of all ranks, and which are
+ * this rank's. */
+static double block_bytes(const struct shape *shape)
 {
-    const struct config *config = &fit->config;
-    double k = (double)config->k_high;
-    double tries = (double)(config->k_high - config->k_low + 1);
-    double learned = (double)config->replicates + 2 * FIT_SPLITS;
-    double centroids = k * (double)fit->table.features * 20.0;
-    double model = k * (double)(fit->table.features + 1) * 6 * sizeof(double);
-    double pair = tables_bytes(config->k_high, config->k_high);
-    double pairs = learned + (double)config->restarts + 2 * tries;
-    return fmin(learned * (double)config->restarts * model, KMEANS_MODEL_BYTES) +
-           (learned + (double)config->restarts) * tries * centroids +
-           fmax(fmin(2 * pairs * tries * pair, JUDGE_TABLE_BYTES), 2 * pair);
+    double own = BLOCK_TILES * sizeof(uint16_t) + 2 * sizeof(double) + 2 * sizeof(int64_t);
+    return (double)shape->most.block_count * own + (double)shape->most.blocks * 4 * sizeof(int64_t);
 }
 
-static double judging_track_bytes(const struct fit *fit, const struct partition *most)
+/* Samples of the survey, and the constants and sums of columns. */
+static double survey_bytes(const struct shape *shape)
 {
-    const struct config *config = &fit->config;
-    double starts = ((double)config->replicates + 2 * FIT_SPLITS) * (double)config->restarts;
-    return is_judged(config) && config->method == METHOD_KMEANS ? track_bytes(fit, most, starts) : 0.0;
+    double ranks = (double)shape->fit->comm->size;
+    double pilot = fmin((double)PILOT_VALUES, shape->rows * shape->columns);
+    double evenly = fmin((double)DECILES_SAMPLE / ranks, shape->rows) * shape->features;
+    return (pilot + evenly) * (1 + 1 / shape->columns) * sizeof(double) +
+           shape->columns * 4.0 * sizeof(struct moments);
 }
 
-static double judging_bytes(const struct fit *fit, int64_t customers, int ranks_here)
+/* Values between the guesses of quantiles of so many groups (select_guess.c: four deviations of the sample's
+ * ranks to each side), at worst all on one rank; twice as many, and no more than a selection keeps. */
+static double select_bytes(const struct shape *shape, double groups)
 {
-    const struct config *config = &fit->config;
-    int64_t tries = config->k_high - config->k_low + 1;
-    double sample = (double)FIT_SAMPLE * ((double)fit->table.features + 4.0 * (double)tries) * sizeof(double);
-    double k = (double)config->k_high;
-    double bytes = sample + (tries > 1 ? (double)tries * k * k * sizeof(int64_t) : 0.0);
-    if (is_judged(config) && config->method == METHOD_KMEANS) {
-        bytes += replicate_bytes(fit);
-    } else if (is_judged(config)) {
-        struct hierarchy_settings settings = fit_hierarchy_settings(config, customers);
-        double leaves = (double)(settings.every_customer ? customers : settings.leaves);
+    double rows = (double)shape->most.rows;
+    double sample = fmin(PILOT_VALUES / shape->columns * shape->fit->comm->size, rows);
+    double share = fmin(1.0, 2 * 4.0 / sqrt(fmax(sample / groups, 1.0)));
+    return fmin(SELECT_MOST_BYTES, 1.5 * share * rows * shape->columns * (sizeof(double) + sizeof(int32_t)));
+}
+
+static double always_bytes(const struct shape *shape)
+{
+    const struct fit *fit = shape->fit;
+    double walking = table_reader_bytes(&fit->table) + shape->columns * BLOCK_ROWS * sizeof(double);
+    return PROGRAM_BYTES + block_bytes(shape) + survey_bytes(shape) + walking +
+           fit_previous_bytes(fit, (int64_t)shape->rows);
+}
+
+/* ---- phases ---- */
+
+/* Ids, last year's customers, quantiles for the preparation: one after the other. */
+static double looking_bytes(const struct shape *shape)
+{
+    const struct fit *fit = shape->fit;
+    double ids = fit->config.duplicates == DUPLICATES_ALLOW ? 0.0 : ids_check_bytes(&fit->table);
+    return fmax(fmax(ids, select_bytes(shape, 1)), fit_previous_join_bytes(fit));
+}
+
+static double learning_bytes(const struct shape *shape, double *tracks)
+{
+    const struct config *config = shape->config;
+    if (config->method != METHOD_KMEANS)
+        return 0.0;
+    double restarts = shape->tries * (double)config->restarts;
+    double models = fmax(restarts, SWAP_VARIANTS + 1);
+    double batch =
+        fmax((double)config->batch, fmax(MINIBATCH_CUSTOMERS * shape->k, MINIBATCH_BLOCKS * BLOCK_ROWS));
+    double seeding = fmin(batch / shape->fit->comm->size + BLOCK_ROWS, shape->rows) * sizeof(float);
+    *tracks = track_bytes(shape, models);
+    return (models + SEED_CANDIDATES) * shape->k * (shape->features + 1) * 48.0 + seeding;
+}
+
+/* Growing the tree, with which segment of every cut each leaf is in; *kept: what stays of it. */
+static double growing_bytes(const struct shape *shape, double *kept)
+{
+    const struct config *config = shape->config;
+    *kept = 0.0;
+    if (config->leaves == 0)
+        return 0.0;
+    struct hierarchy_settings settings = fit_hierarchy_settings(config, shape->customers);
+    double leaves = (double)(settings.every_customer ? shape->customers : settings.leaves);
+    double tries = config->method == METHOD_HIERARCHY ? shape->tries : 0;
+    double cuts = leaves * ((double)config->levels.count + tries + 1) * (double)sizeof(int32_t);
+    double bytes =
+        cuts + hierarchy_bytes(&settings, shape->customers, (int64_t)shape->rows, shape->fit->table.features,
+                               shape->fit->comm->size, shape->ranks_here);
+    double stays = cuts + shape->rows * row_numbers_width((int64_t)leaves) +
+                   leaves * (4.0 * (shape->features + 1) + 8.0) * sizeof(double);
+    *kept = settings.every_customer ? bytes : fmin(stays, bytes);
+    return bytes;
+}
+
+/* Replicates by k-means: as many models side by side as learning has, their centroids, and tables. */
+static double replicate_bytes(const struct shape *shape, double *tracks)
+{
+    const struct config *config = shape->config;
+    double count = (double)config->replicates + 2 * FIT_SPLITS + (double)config->restarts;
+    double models = ((double)config->replicates + 2 * FIT_SPLITS) * (double)config->restarts;
+    double centroids = count * shape->tries * shape->k * shape->features * 20.0;
+    double own = models * shape->k * (shape->features + 1) * 48.0;
+    double table = 2 * tables_bytes(config->k_high, config->k_high);
+    double tables = fmin(JUDGE_TABLE_BYTES, count * shape->tries * table);
+    *tracks = track_bytes(shape, models);
+    return fmin(own, KMEANS_MODEL_BYTES) + centroids + fmax(tables, table);
+}
+
+static double judging_bytes(const struct shape *shape, double *tracks)
+{
+    const struct config *config = shape->config;
+    const struct fit *fit = shape->fit;
+    double sample = (double)FIT_SAMPLE * (shape->features + 4.0 * shape->tries) * sizeof(double);
+    double bytes = sample + (shape->tries > 1 ? shape->tries * shape->k * shape->k * sizeof(int64_t) : 0.0);
+    if (!is_judged(config))
+        return bytes;
+    if (config->method == METHOD_KMEANS) {
+        bytes += replicate_bytes(shape, tracks);
+    } else {
+        struct hierarchy_settings settings = fit_hierarchy_settings(config, shape->customers);
+        double leaves = (double)(settings.every_customer ? shape->customers : settings.leaves);
         /* of two trees: cuts and weights; in how many replicates each leaf stays, for each cut */
-        bytes += retree_bytes(&settings, customers, fit->table.features, tries, fit->comm->size, ranks_here) +
-                 leaves * ((double)tries * (2 * sizeof(int32_t) + sizeof(float)) + 3 * sizeof(int64_t));
+        bytes += retree_bytes(&settings, shape->customers, fit->table.features, (int64_t)shape->tries,
+                              fit->comm->size, shape->ranks_here) +
+                 leaves * (shape->tries * (2 * sizeof(int32_t) + sizeof(float)) + 3 * sizeof(int64_t));
     }
-    return is_judged(config) ? bytes + gap_bytes(customers, fit->table.features, fit->comm->size) : bytes;
+    return bytes + gap_bytes(shape->customers, fit->table.features, fit->comm->size);
 }
 
-static struct needs list_needs(const struct fit *fit, int64_t customers, int ranks_here)
+/* The chosen segments: labels, profile, results. */
+static double writing_bytes(const struct shape *shape)
 {
-    struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
-    double columns = (double)fit->table.columns;
-    int64_t rows = most.block_count * BLOCK_ROWS;
-    double block = BLOCK_TILES * sizeof(uint16_t) + 2 * sizeof(double) + sizeof(int64_t); /* marks, norms */
-    double labels = (double)rows * row_numbers_width(fit->config.k_high) + (double)most.block_count * block;
-    double cells =
-        (double)fit->config.k_high * columns * (2.0 * sizeof(struct moments) + SELECT_BYTES) +
-        (double)DECILES_SAMPLE / fit->comm->size * columns * (2.0 * sizeof(double) + sizeof(int32_t));
-    double walking = columns * BLOCK_ROWS * 2.0 * sizeof(double);
-    return (struct needs){.always = labels + cells + walking + fit_previous_bytes(fit, rows) + 96e6,
-                          .customers = customers_bytes(&most, fit->table.features),
-                          .window = customers_window_bytes(&fit->table, &most, fit->table.features),
-                          .learning = learning_bytes(fit),
-                          .learning_track = learning_track_bytes(fit, &most),
-                          .tree = tree_bytes(fit, &most, customers, ranks_here),
-                          .judging = judging_bytes(fit, customers, ranks_here),
-                          .judging_track = judging_track_bytes(fit, &most)};
+    double cells = shape->k * shape->columns * (2.0 * sizeof(struct moments) + SELECT_BYTES);
+    double labels = shape->rows * row_numbers_width(shape->config->k_high);
+    double replicates = (double)shape->config->replicates * shape->k * shape->features * sizeof(float);
+    return labels + fmax(cells + select_bytes(shape, shape->k), WRITING_BYTES + replicates);
 }
 
-static const char *whose_budget(const struct fit *fit)
+struct fit_needs fit_list_needs(const struct fit *fit, int64_t customers, int ranks_here)
 {
-    return fit->config.memory != MEMORY_AUTO ? "run.memory" : "the node's memory shared by its ranks";
-}
-
-static status_t refuse(const struct fit *fit, const struct needs *needs, double budget, int64_t customers)
-{
-    const struct config *config = &fit->config;
-    const char *whose = whose_budget(fit);
-    double needed = least_of(needs);
-    double always = needs->always + needs->window;
-    if (always + needs->learning > budget)
-        return status_new(EXIT_NO_MEMORY,
-                          "not enough memory: each rank needs %.0f bytes (%.2f GiB) but may use %.0f (%.2f "
-                          "GiB, %s); use more ranks on more nodes",
-                          needed, needed / 0x1p30, budget, budget / 0x1p30, whose);
-    if (always + needs->tree <= budget)
-        return status_new(
-            EXIT_NO_MEMORY,
-            "not enough memory: each rank needs %.0f bytes (%.2f GiB), %.0f of them for bootstrap "
-            "replicates of up to %" PRId64
-            " segments, but may use %.0f (%.2f GiB, %s); use more ranks on more nodes, or "
-            "stability.replicates: 0 and one number in segments.k",
-            needed, needed / 0x1p30, needs->judging, config->k_high, budget, budget / 0x1p30, whose);
-    bool matrix = config->linkage == LINKAGE_AVERAGE || config->linkage == LINKAGE_COMPLETE;
-    return status_new(EXIT_NO_MEMORY,
-                      "not enough memory: each rank needs %.0f bytes (%.2f GiB), %.0f of them for %s (%s "
-                      "linkage, %" PRId64
-                      " customers), but may use %.0f (%.2f GiB, %s); use more ranks on more "
-                      "nodes, %shierarchy.linkage: ward with hierarchy.leaves: 4096, or hierarchy.leaves: 0",
-                      needed, needed / 0x1p30, needs->tree,
-                      matrix ? "the distances of all customers from each other" : "the tree of customers",
-                      fit_linkage_name(config), customers, budget, budget / 0x1p30, whose,
-                      matrix ? "hierarchy.linkage: single, " : "");
-}
-
-/* What is left beside the least is shared by what models remember, which saves work, and by customers that
- * stay in memory, which saves reading. */
-static void plan_streaming(struct fit *fit, const struct needs *needs, double budget)
-{
-    double rest = budget - least_of(needs);
-    double track = fmin(fmax(needs->learning_track, needs->judging_track), rest / 2);
-    double blocks = floor((rest - track) / customers_block_bytes(fit->table.features));
-    struct partition most = partition_of(fit->source.rows, 0, fit->comm->size);
-    fit->track_bytes = fmax(track, 1.0);
-    fit->keep = blocks < (double)most.block_count ? (int64_t)blocks : most.block_count;
-    double kept = most.block_count > 0 ? (double)fit->keep / (double)most.block_count : 1.0;
-    log_note(
-        &fit->log,
-        "memory: about %.2f GiB a rank of %.2f (%s), where %.2f would hold all; %.0f %% of the customers "
-        "stay in memory, the others are read again on each pass",
-        (least_of(needs) + track + (double)fit->keep * customers_block_bytes(fit->table.features)) / 0x1p30,
-        budget / 0x1p30, whose_budget(fit), all_of(needs) / 0x1p30, floor(100 * kept));
-}
-
-static void plan_in_memory(struct fit *fit, const struct needs *needs, double budget)
-{
-    fit->track_bytes = 0;
-    fit->keep = INT64_MAX;
-    if (isinf(budget))
-        log_note(&fit->log, "memory: about %.2f GiB a rank", all_of(needs) / 0x1p30);
-    else
-        log_note(&fit->log, "memory: about %.2f GiB a rank of %.2f (%s)", all_of(needs) / 0x1p30,
-                 budget / 0x1p30, whose_budget(fit));
-}
-
-status_t fit_check_memory(struct fit *fit, int64_t customers)
-{
-    int ranks_here = 1;
-    status_t status = comm_ranks_on_node(fit->comm, &ranks_here);
-    if (status)
-        return status;
-    struct needs needs = list_needs(fit, customers, ranks_here);
-    int64_t machine = memory_available();
-    double budget = fit->config.memory != MEMORY_AUTO ? (double)fit->config.memory
-                    : machine < 0                     ? (double)INFINITY
-                                                      : (double)machine / ranks_here;
-    int64_t streams = all_of(&needs) > budget;
-    if (least_of(&needs) > budget)
-        status = refuse(fit, &needs, budget, customers);
-    status = comm_agree(fit->comm, status);
-    if (!status) /* nodes differ */
-        status = comm_max_i64(fit->comm, &streams, 1);
-    if (!status)
-        status = comm_min_f64(fit->comm, &budget, 1);
-    if (status || customers == 0) /* it will be asked again when it is known who takes part */
-        return status;
-    if (streams)
-        plan_streaming(fit, &needs, budget);
-    else
-        plan_in_memory(fit, &needs, budget);
-    return STATUS_OK;
+    struct shape shape = {.fit = fit,
+                          .config = &fit->config,
+                          .most = partition_of(fit->source.rows, 0, fit->comm->size),
+                          .features = (double)fit->table.features,
+                          .columns = (double)fit->table.columns,
+                          .k = (double)fit->config.k_high,
+                          .tries = (double)(fit->config.k_high - fit->config.k_low + 1),
+                          .customers = customers,
+                          .ranks_here = ranks_here};
+    shape.rows = (double)shape.most.block_count * BLOCK_ROWS;
+    struct fit_needs needs = {
+        .tiles = customers_block_bytes(fit->table.features) * (double)shape.most.block_count,
+        .window = customers_window_bytes(&fit->table, &shape.most, fit->table.features)};
+    double tree = 0.0;
+    needs.least[FIT_LOOKING] = looking_bytes(&shape);
+    needs.least[FIT_LEARNING] = learning_bytes(&shape, &needs.tracks[FIT_LEARNING]);
+    needs.least[FIT_GROWING] = growing_bytes(&shape, &tree);
+    needs.least[FIT_JUDGING] = tree + judging_bytes(&shape, &needs.tracks[FIT_JUDGING]);
+    needs.least[FIT_WRITING] = tree + writing_bytes(&shape);
+    for (int p = 0; p < FIT_PHASES; p++)
+        needs.least[p] = ceil(needs.least[p] + always_bytes(&shape));
+    return needs;
 }

@@ -35,10 +35,17 @@ double fit_previous_bytes(const struct fit *fit, int64_t rows_of_rank)
     if (!fit->previous)
         return 0.0;
     const struct saved_model *model = &fit->previous->model;
-    double labels = 2.0 * (double)rows_of_rank * row_numbers_width(model->k) +
-                    (double)model->rows / fit->comm->size * sizeof(int32_t);
+    double labels = 2.0 * (double)rows_of_rank * row_numbers_width(model->k);
     double places = (double)(model->leaves + 4 * model->k) * (double)model->features * sizeof(double);
-    return labels + places + (double)JOIN_BYTES;
+    return labels + places;
+}
+
+double fit_previous_join_bytes(const struct fit *fit)
+{
+    if (!fit->previous)
+        return 0.0;
+    double labels = ((double)fit->previous->model.rows / fit->comm->size + BLOCK_ROWS) * sizeof(int32_t);
+    return labels + (double)JOIN_BYTES;
 }
 
 /* ---- last year's model ---- */

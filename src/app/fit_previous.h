@@ -72,7 +72,8 @@ const struct warm_start *fit_warm_start(const struct fit *fit);
 /* What the report is about. */
 struct migration_report fit_migration_report(const struct fit *fit);
 
-/* Bytes that a rank needs for it. */
+/* Bytes that a rank needs for it all the time, and more as long as customers are joined. */
 double fit_previous_bytes(const struct fit *fit, int64_t rows_of_rank);
+double fit_previous_join_bytes(const struct fit *fit);
 
 #endif

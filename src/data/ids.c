@@ -8,8 +8,7 @@
 #include "core/memory.h"
 
 enum { NAMED = 5, ID_TEXT_SIZE = 64 };
-/* Memory of one round of the exchange on a rank, both sides together, where the customers themselves take
- * less. */
+/* Memory of one round of the exchange on a rank, both sides together, at least. */
 static const int64_t ROUND_BYTES = INT64_C(64) << 20;
 /* Words of an entry, at most. */
 enum { MOST_WORDS = 3 };
@@ -27,8 +26,11 @@ struct search {
     int64_t rounds;
     bool with_rows; /* entries end with the row, and which rows are repeated is noted */
     struct id_entries entries;
-    int64_t repeat_count; /* on this rank */
-    struct repeat *repeats;
+    struct table
+        *marked; /* in which repeated rows are left out after each round; NULL: the lowest are kept */
+    int64_t repeat_count;   /* on this rank */
+    struct repeat *repeats; /* with rows: those of the round, and the lowest before */
+    int64_t listed;
     int64_t repeat_capacity;
 };
 
@@ -38,7 +40,7 @@ static status_t note_repeat(struct search *search, const uint64_t *first, const 
     search->repeat_count++;
     if (!search->with_rows)
         return STATUS_OK;
-    if (search->repeat_count > search->repeat_capacity) {
+    if (search->listed == search->repeat_capacity) {
         int64_t capacity = 2 * search->repeat_capacity + 64;
         struct repeat *grown = realloc(search->repeats, (size_t)capacity * sizeof *grown);
         if (!grown)
@@ -46,7 +48,7 @@ static status_t note_repeat(struct search *search, const uint64_t *first, const 
         search->repeats = grown;
         search->repeat_capacity = capacity;
     }
-    search->repeats[search->repeat_count - 1] = (struct repeat){(int64_t)first[ids], (int64_t)again[ids]};
+    search->repeats[search->listed++] = (struct repeat){(int64_t)first[ids], (int64_t)again[ids]};
     return STATUS_OK;
 }
 
@@ -113,21 +115,7 @@ static status_t run_round(struct search *search, struct id_slab *slab, int64_t r
     return status;
 }
 
-/* How many ids repeat an earlier one, over all ranks; with rows: also which. */
-static status_t find_repeats(struct search *search, bool with_rows, int64_t *total)
-{
-    struct id_slab slab;
-    search->with_rows = with_rows;
-    search->repeat_count = 0;
-    status_t status = comm_agree(search->comm, id_slab_open(&slab, search->rows->id));
-    for (int64_t round = 0; !status && round < search->rounds; round++)
-        status = run_round(search, &slab, round);
-    id_slab_close(&slab);
-    *total = search->repeat_count;
-    return status ? status : comm_sum_i64(search->comm, total, 1);
-}
-
-/* ---- what is done about them ---- */
+/* ---- which rows ---- */
 
 static int by_again(const void *a, const void *b)
 {
@@ -141,6 +129,75 @@ static void sort_repeats(struct repeat *repeats, int64_t count)
     if (count > 1)
         qsort(repeats, (size_t)count, sizeof *repeats, by_again);
 }
+
+static int rank_of_row(const struct comm *comm, int64_t rows, int64_t row)
+{
+    int low = 0;
+    int high = comm->size - 1;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        struct partition part = partition_of(rows, middle, comm->size);
+        if (row < part.first_row + part.row_count)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* Tells the owners of the repeated rows, who mark them. */
+static status_t leave_out_repeats(struct search *search)
+{
+    struct comm *comm = search->comm;
+    struct table *table = search->marked;
+    void *incoming = NULL;
+    int64_t received = 0;
+    int64_t *counts = NULL;
+    status_t status = comm_agree(comm, memory_new(&counts, comm->size, sizeof *counts, "repeated ids"));
+    sort_repeats(search->repeats, search->listed);
+    for (int64_t i = 0; !status && i < search->listed; i++)
+        counts[rank_of_row(comm, table->partition.rows, search->repeats[i].again)]++;
+    if (!status)
+        status = comm_exchange(comm, search->repeats, counts, sizeof(struct repeat), &incoming, &received);
+    for (int64_t i = 0; !status && i < received; i++) {
+        int64_t row = ((const struct repeat *)incoming)[i].again - table->partition.first_row;
+        table->left_out[row / TILE_ROWS] |= (uint16_t)(1U << (row % TILE_ROWS));
+    }
+    free(incoming);
+    free(counts);
+    search->listed = 0;
+    return status;
+}
+
+/* Repeats are not gathered over the rounds: there may be as many as rows. */
+static status_t settle_round(struct search *search)
+{
+    if (search->marked)
+        return leave_out_repeats(search);
+    sort_repeats(search->repeats, search->listed);
+    search->listed = search->listed < NAMED ? search->listed : NAMED;
+    return STATUS_OK;
+}
+
+/* How many ids repeat an earlier one, over all ranks; with rows: also which. */
+static status_t find_repeats(struct search *search, bool with_rows, int64_t *total)
+{
+    struct id_slab slab;
+    search->with_rows = with_rows;
+    search->repeat_count = 0;
+    search->listed = 0;
+    status_t status = comm_agree(search->comm, id_slab_open(&slab, search->rows->id));
+    for (int64_t round = 0; !status && round < search->rounds; round++) {
+        status = run_round(search, &slab, round);
+        if (!status && with_rows)
+            status = settle_round(search);
+    }
+    id_slab_close(&slab);
+    *total = search->repeat_count;
+    return status ? status : comm_sum_i64(search->comm, total, 1);
+}
+
+/* ---- what is done about them ---- */
 
 static status_t describe_repeats(const struct source_id *id, const char *path, const char *advice,
                                  const struct repeat *repeats, int64_t named, int64_t total)
@@ -164,10 +221,8 @@ static status_t refuse_repeats(struct search *search, const char *path, const ch
 {
     void *all = NULL;
     int64_t bytes = 0;
-    int64_t mine = search->repeat_count < NAMED ? search->repeat_count : NAMED;
-    sort_repeats(search->repeats, search->repeat_count);
-    status_t status =
-        comm_gather_all(search->comm, search->repeats, mine * (int64_t)sizeof(struct repeat), &all, &bytes);
+    status_t status = comm_gather_all(search->comm, search->repeats,
+                                      search->listed * (int64_t)sizeof(struct repeat), &all, &bytes);
     int64_t count = bytes / (int64_t)sizeof(struct repeat);
     if (!status && search->comm->rank == 0) {
         sort_repeats(all, count);
@@ -177,63 +232,36 @@ static status_t refuse_repeats(struct search *search, const char *path, const ch
     return comm_agree(search->comm, status);
 }
 
-static int rank_of_row(const struct comm *comm, int64_t rows, int64_t row)
+/* Of all ids at once: entries, and a copy while they are sorted or sent. */
+static int64_t bytes_at_once(const struct comm *comm, int64_t rows)
 {
-    int low = 0;
-    int high = comm->size - 1;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        struct partition part = partition_of(rows, middle, comm->size);
-        if (row < part.first_row + part.row_count)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-/* Tells the owners of the repeated rows, who mark them. */
-static status_t leave_out_repeats(struct search *search, struct table *table)
-{
-    struct comm *comm = search->comm;
-    void *incoming = NULL;
-    int64_t received = 0;
-    int64_t *counts = NULL;
-    status_t status = comm_agree(comm, memory_new(&counts, comm->size, sizeof *counts, "repeated ids"));
-    sort_repeats(search->repeats, search->repeat_count);
-    for (int64_t i = 0; !status && i < search->repeat_count; i++)
-        counts[rank_of_row(comm, table->partition.rows, search->repeats[i].again)]++;
-    if (!status)
-        status = comm_exchange(comm, search->repeats, counts, sizeof(struct repeat), &incoming, &received);
-    for (int64_t i = 0; !status && i < received; i++) {
-        int64_t row = ((const struct repeat *)incoming)[i].again - table->partition.first_row;
-        table->left_out[row / TILE_ROWS] |= (uint16_t)(1U << (row % TILE_ROWS));
-    }
-    free(incoming);
-    free(counts);
-    return status;
+    return (rows / comm->size + BLOCK_ROWS) * 2 * MOST_WORDS * (int64_t)sizeof(uint64_t);
 }
 
 static int64_t rounds_needed(const struct comm *comm, int64_t rows, int64_t allowed)
 {
-    int64_t share = rows / comm->size + BLOCK_ROWS;
-    allowed = allowed > ROUND_BYTES ? allowed : ROUND_BYTES;
-    return share * 2 * MOST_WORDS * (int64_t)sizeof(uint64_t) / allowed + 1;
+    return bytes_at_once(comm, rows) / (allowed > ROUND_BYTES ? allowed : ROUND_BYTES) + 1;
 }
 
-status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *left_out)
+double ids_check_bytes(const struct table *table)
+{
+    int64_t bytes = bytes_at_once(table->comm, table->partition.rows);
+    /* a sixteenth more, since hashes do not share out evenly, and a slab of ids */
+    bytes = bytes < ROUND_BYTES ? bytes : ROUND_BYTES;
+    return table->source->id.kind == ID_ROW_NUMBER ? 0.0 : (double)(bytes + bytes / 16 + (8 << 20));
+}
+
+status_t ids_check(struct table *table, enum duplicates duplicates, int64_t bytes, int64_t *left_out)
 {
     const struct id_rows rows = {.id = &table->source->id, .partition = table->partition};
     *left_out = 0;
     if (duplicates == DUPLICATES_ALLOW || rows.id->kind == ID_ROW_NUMBER)
         return STATUS_OK;
-    int64_t all = table->partition.rows;
-    /* the prepared customers are not in memory yet: a round may take what they will */
-    int64_t later = (all / table->comm->size + BLOCK_ROWS) * table->features * (int64_t)sizeof(float);
     struct search search = {.comm = table->comm,
                             .rows = &rows,
                             .form = {.text = rows.id->kind != ID_INTEGER},
-                            .rounds = rounds_needed(table->comm, all, later)};
+                            .marked = duplicates == DUPLICATES_FIRST ? table : NULL,
+                            .rounds = rounds_needed(table->comm, table->partition.rows, bytes)};
     int64_t total = 0;
     status_t status = find_repeats(&search, false, &total);
     if (!status && total > 0)
@@ -241,8 +269,6 @@ status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *lef
     if (!status && total > 0 && duplicates == DUPLICATES_ERROR)
         status = refuse_repeats(&search, table->source->path, "input.duplicates: first keeps the first row",
                                 total);
-    else if (!status && total > 0)
-        status = leave_out_repeats(&search, table);
     *left_out = total;
     free(search.repeats);
     return status;

@@ -11,13 +11,16 @@
 #include "data/settings.h"
 #include "data/table.h"
 
-/* Looks for ids that occur more than once. Ids are hashed to ranks and exchanged in rounds of bounded size,
- * so that no rank holds more than a share. Under DUPLICATES_ERROR a repeated id is EXIT_BAD_DATA naming ids
- * and rows; under DUPLICATES_FIRST all but its first row are marked in table->left_out and counted in
- * *left_out; under DUPLICATES_ALLOW, and where row numbers are the ids, nothing is done. Integers are
- * compared exactly, text by 128-bit XXH3. Collective. */
-status_t ids_check(struct table *table, enum duplicates duplicates, int64_t *left_out)
+/* Looks for ids that occur more than once. Ids are hashed to ranks and exchanged in rounds, which take about
+ * `bytes` of memory on a rank, or 64 MB where that is more, so that no rank holds more than a share. Under
+ * DUPLICATES_ERROR a repeated id is EXIT_BAD_DATA naming ids and rows; under DUPLICATES_FIRST all but its
+ * first row are marked in table->left_out and counted in *left_out; under DUPLICATES_ALLOW, and where row
+ * numbers are the ids, nothing is done. Integers are compared exactly, text by 128-bit XXH3. Collective. */
+status_t ids_check(struct table *table, enum duplicates duplicates, int64_t bytes, int64_t *left_out)
     __attribute__((warn_unused_result));
+
+/* Bytes that ids_check takes on a rank at least. Local. */
+double ids_check_bytes(const struct table *table);
 
 /* EXIT_BAD_DATA naming ids that are repeated among the rows that take part, and `advice`. Collective. */
 status_t ids_refuse_repeats(struct comm *comm, const char *path, const char *advice,

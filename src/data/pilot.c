@@ -6,9 +6,6 @@
 
 #include "core/memory.h"
 
-/* Of this rank, about. */
-static const int64_t VALUES = INT64_C(1) << 20;
-
 /* `rows`: wanted over all ranks. */
 static status_t open_rows(struct pilot *pilot, const struct partition *part, int64_t rows, int64_t columns)
 {
@@ -24,7 +21,7 @@ static status_t open_rows(struct pilot *pilot, const struct partition *part, int
 status_t pilot_open(struct pilot *pilot, const struct table *table)
 {
     int64_t columns = table->columns > 0 ? table->columns : 1;
-    return open_rows(pilot, &table->partition, VALUES / columns * table->comm->size, table->columns);
+    return open_rows(pilot, &table->partition, PILOT_VALUES / columns * table->comm->size, table->columns);
 }
 
 status_t pilot_open_evenly(struct pilot *pilot, const struct table *table, int64_t most)

@@ -8,6 +8,9 @@
 #include "core/status.h"
 #include "data/table.h"
 
+/* Of this rank, about. */
+enum { PILOT_VALUES = 1 << 20 };
+
 struct pilot {
     int64_t stride; /* one row in so many is taken */
     int64_t columns;

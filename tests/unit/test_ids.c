@@ -140,9 +140,9 @@ static void distinct_ids_are_no_repeats(void **state)
         int64_t left_out = -1;
         open_ids(&input, forms[f].write, false);
         assert_int_equal(input.source.id.kind, forms[f].kind);
-        assert_ok(ids_check(&input.table, DUPLICATES_ERROR, &left_out));
+        assert_ok(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out));
         assert_int_equal(left_out, 0);
-        assert_ok(ids_check(&input.table, DUPLICATES_FIRST, &left_out));
+        assert_ok(ids_check(&input.table, DUPLICATES_FIRST, 0, &left_out));
         assert_int_equal(left_out, 0);
         input_close(&input);
     }
@@ -155,8 +155,8 @@ static void a_repeat_is_an_error_that_names_ids_and_rows(void **state)
         struct input input;
         int64_t left_out = -1;
         open_ids(&input, forms[f].write, true);
-        assert_failure(ids_check(&input.table, DUPLICATES_ERROR, &left_out), EXIT_BAD_DATA, forms[f].text_5);
-        assert_failure(ids_check(&input.table, DUPLICATES_ERROR, &left_out), EXIT_BAD_DATA,
+        assert_failure(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA, forms[f].text_5);
+        assert_failure(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA,
                        "(rows 7 and 2100)");
         input_close(&input);
     }
@@ -170,7 +170,7 @@ static void only_the_first_row_of_an_id_stays(void **state)
         int64_t left_out = -1;
         int64_t customers = 0;
         open_ids(&input, forms[f].write, true);
-        assert_ok(ids_check(&input.table, DUPLICATES_FIRST, &left_out));
+        assert_ok(ids_check(&input.table, DUPLICATES_FIRST, 0, &left_out));
         assert_int_equal(left_out, 3);
         for (int64_t i = 0; i < input.table.partition.row_count; i++) {
             int64_t row = input.table.partition.first_row + i;
@@ -190,7 +190,7 @@ static void repeats_may_be_allowed(void **state)
     int64_t left_out = -1;
     int64_t customers = 0;
     open_ids(&input, write_variable, true);
-    assert_ok(ids_check(&input.table, DUPLICATES_ALLOW, &left_out));
+    assert_ok(ids_check(&input.table, DUPLICATES_ALLOW, 0, &left_out));
     assert_int_equal(left_out, 0);
     assert_ok(table_count(&input.table, &customers));
     assert_int_equal(customers, ROWS);
@@ -210,11 +210,11 @@ static void many_repeats_are_counted_and_a_few_are_named(void **state)
     struct input input;
     int64_t left_out = -1;
     open_ids(&input, write_one_for_all, true);
-    assert_failure(ids_check(&input.table, DUPLICATES_ERROR, &left_out), EXIT_BAD_DATA, "2499");
+    assert_failure(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA, "2499");
     assert_failure(
-        ids_check(&input.table, DUPLICATES_ERROR, &left_out), EXIT_BAD_DATA,
+        ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA,
         "0 (rows 0 and 1), 0 (rows 0 and 2), 0 (rows 0 and 3), 0 (rows 0 and 4), 0 (rows 0 and 5) ...");
-    assert_ok(ids_check(&input.table, DUPLICATES_FIRST, &left_out));
+    assert_ok(ids_check(&input.table, DUPLICATES_FIRST, 0, &left_out));
     assert_int_equal(left_out, ROWS - 1);
     input_close(&input);
 }
@@ -244,11 +244,11 @@ static void ids_by_the_million(void **state)
     }
     all_wait();
     input_open(&input, &world, path_to("many.h5"), -1);
-    assert_failure(ids_check(&input.table, DUPLICATES_ERROR, &left_out), EXIT_BAD_DATA,
+    assert_failure(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA,
                    "5 customer ids are repeated: ");
-    assert_failure(ids_check(&input.table, DUPLICATES_ERROR, &left_out), EXIT_BAD_DATA,
+    assert_failure(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA,
                    "(rows 4000 and 1099999)");
-    assert_ok(ids_check(&input.table, DUPLICATES_FIRST, &left_out));
+    assert_ok(ids_check(&input.table, DUPLICATES_FIRST, 0, &left_out));
     assert_int_equal(left_out, REPEATS);
     for (int64_t i = 0; i < input.table.partition.row_count; i++) {
         int64_t row = input.table.partition.first_row + i;
@@ -284,7 +284,7 @@ static void ids_that_nearly_agree_differ(void **state)
     struct input input;
     int64_t left_out = -1;
     open_ids(&input, write_near_misses, false);
-    assert_ok(ids_check(&input.table, DUPLICATES_ERROR, &left_out));
+    assert_ok(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out));
     input_close(&input);
 }
 
@@ -346,7 +346,7 @@ static void without_ids_rows_are_numbered(void **state)
     int64_t left_out = -1;
     open_ids(&input, write_nothing, true);
     assert_int_equal(input.source.id.kind, ID_ROW_NUMBER);
-    assert_ok(ids_check(&input.table, DUPLICATES_ERROR, &left_out));
+    assert_ok(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out));
     if (world.rank == 0) {
         static int64_t number[ROWS];
         hid_t output = file_new(path_to("copy.h5"));
