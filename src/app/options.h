@@ -72,7 +72,8 @@ const struct option *options_find(const struct option *table, int count, const c
 /* The key that was probably meant, or NULL. */
 const struct option *options_nearest(const struct option *table, int count, const char *key);
 
-/* Sets one field or all from the defaults; what a field without a default owns is freed. The target starts as zeroes, or as an earlier call left it. */
+/* Sets one field or all from the defaults; what a field without a default owns is freed. The target starts as
+ * zeroes, or as an earlier call left it. */
 status_t option_set_default(const struct option *option, void *target) __attribute__((warn_unused_result));
 status_t options_set_defaults(const struct option *table, int count, void *target)
     __attribute__((warn_unused_result));

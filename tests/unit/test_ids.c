@@ -155,7 +155,8 @@ static void a_repeat_is_an_error_that_names_ids_and_rows(void **state)
         struct input input;
         int64_t left_out = -1;
         open_ids(&input, forms[f].write, true);
-        assert_failure(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA, forms[f].text_5);
+        assert_failure(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA,
+                       forms[f].text_5);
         assert_failure(ids_check(&input.table, DUPLICATES_ERROR, 0, &left_out), EXIT_BAD_DATA,
                        "(rows 7 and 2100)");
         input_close(&input);
