@@ -284,7 +284,8 @@ static status_t repeat_rounds(struct state *state, struct merge *merge)
     int64_t points = state->rounds.points;
     int64_t rounds = state->work.rounds;
     int64_t known = state->rounds.known;
-    if (state->rounds.extra_bytes != rounds * (int64_t)sizeof *state->merges_of || rounds > known)
+    if (rounds < 0 || rounds > known ||
+        state->rounds.extra_bytes != rounds * (int64_t)sizeof *state->merges_of)
         return linkage_misfit();
     memcpy(state->merges_of, state->rounds.extra, (size_t)state->rounds.extra_bytes);
     status_t status = comm_agree(state->matrix.comm, linkage_check_names(merge, known, points));

@@ -192,6 +192,10 @@ status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, voi
     else if (!status)
         status = gather_in_turn(comm, mine, bytes, *all, sizes);
     free(sizes);
+    if (status) {
+        free(*all);
+        *all = NULL;
+    }
     return status;
 }
 
@@ -306,6 +310,10 @@ status_t comm_exchange(struct comm *comm, const void *items, const int64_t *coun
     else if (!status)
         status = exchange_in_turn(comm, items, counts, *received, incoming, size);
     free(incoming);
+    if (status) {
+        free(*received);
+        *received = NULL;
+    }
     return status;
 }
 

@@ -248,7 +248,7 @@ double ids_check_bytes(const struct table *table)
     int64_t bytes = bytes_at_once(table->comm, table->partition.rows);
     /* a sixteenth more, since hashes do not share out evenly, and a slab of ids */
     bytes = bytes < ROUND_BYTES ? bytes : ROUND_BYTES;
-    return table->source->id.kind == ID_ROW_NUMBER ? 0.0 : (double)(bytes + bytes / 16 + (8 << 20));
+    return table->source->id.kind == ID_ROW_NUMBER ? 0.0 : (double)bytes * 17 / 16 + (8 << 20);
 }
 
 status_t ids_check(struct table *table, enum duplicates duplicates, int64_t bytes, int64_t *left_out)

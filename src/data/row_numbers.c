@@ -26,9 +26,8 @@ void row_numbers_free(struct row_numbers *numbers)
 /* Between -1 .. most - 1 and 0 .. most. */
 #define PUT(type)                                                                                            \
     do {                                                                                                     \
-        type *to = (type *)numbers->number + block * BLOCK_ROWS;                                             \
         for (int i = 0; i < BLOCK_ROWS; i++)                                                                 \
-            to[i] = (type)((uint32_t)number[i] + 1U);                                                        \
+            ((type *)numbers->number)[block * BLOCK_ROWS + i] = (type)((uint32_t)number[i] + 1U);            \
     } while (0)
 #define GET(type)                                                                                            \
     do {                                                                                                     \

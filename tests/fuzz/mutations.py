@@ -260,7 +260,8 @@ def attribute(file, random):
     names = [*item.attrs, "feature_names", "pandas_type", "value_type", "unit", "rhdf5-NA.OK"]
     name = random.choice(names)
     values = [np.int8(-1), np.uint64(2**64 - 1), np.float64("nan"), np.float64(-1e308), "", "frame", "lohko",
-              "a" * 60000, "\x01\n\x1b[31m", np.array([b"\xff\xfe", b"\x00a"]), np.array([b"a"] * 3), np.array(NAMES[:2], "S9"),
+              "a" * 60000, "\x01\n\x1b[31m", np.array([b"\xff\xfe", b"\x00a"]), np.array([b"a"] * 3),
+              np.array(NAMES[:2], "S9"),
               np.arange(3), np.zeros((2, 2)), h5py.Empty("f4"), h5py.Empty(h5py.string_dtype()), np.array([], "S3"),
               np.array(["a", "b", "a"], h5py.string_dtype()), np.array([("x", 1)], [("a", "S1"), ("b", "i4")]),
               np.array([b" " * 40] * 3), file["/"].ref]
