@@ -195,6 +195,7 @@ status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, voi
     if (status) {
         free(*all);
         *all = NULL;
+        *all_bytes = 0;
     }
     return status;
 }
@@ -313,6 +314,7 @@ status_t comm_exchange(struct comm *comm, const void *items, const int64_t *coun
     if (status) {
         free(*received);
         *received = NULL;
+        *received_count = 0;
     }
     return status;
 }

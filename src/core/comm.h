@@ -56,12 +56,13 @@ status_t comm_sum_exact(struct comm *comm, struct exactsum *sums, int64_t count)
 status_t comm_broadcast(struct comm *comm, void *data, int64_t bytes) __attribute__((warn_unused_result));
 
 /* All ranks' bytes, one after the other by rank, on every rank. *all is allocated here and owned by the
- * caller; NULL on failure. */
+ * caller; NULL, of 0 bytes, on failure. */
 status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, void **all, int64_t *all_bytes)
     __attribute__((warn_unused_result));
 
 /* Sends counts[r] items of `size` bytes to every rank r, taken from `items` in rank order; *received
- * (allocated here, owned by the caller; NULL on failure) holds what came in, in rank order of the senders. */
+ * (allocated here, owned by the caller; NULL, of 0 bytes, on failure) holds what came in, in rank order of
+ * the senders. */
 status_t comm_exchange(struct comm *comm, const void *items, const int64_t *counts, size_t size,
                        void **received, int64_t *received_count) __attribute__((warn_unused_result));
 
