@@ -270,8 +270,10 @@ status_t distance_matrix_compact(struct distance_matrix *matrix, const int32_t *
     int64_t received_count = 0;
     status_t status =
         comm_agree(matrix->comm, memory_new(&counts, matrix->comm->size, sizeof *counts, "rows to send"));
-    if (status)
+    if (status) {
+        free(counts);
         return status;
+    }
     set_slots(matrix, left);
     double *to = matrix->row;
     for (int64_t i = 0; i < before.rows; i++) {

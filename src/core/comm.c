@@ -179,11 +179,10 @@ status_t comm_gather_all(struct comm *comm, const void *mine, int64_t bytes, voi
     *all_bytes = 0;
     int64_t *sizes = NULL;
     status_t status = comm_agree(comm, memory_new(&sizes, comm->size, sizeof *sizes, "gathered sizes"));
-    if (status)
-        return status;
-    status =
-        check(MPI_Allgather(&bytes, 1, MPI_INT64_T, sizes, 1, MPI_INT64_T, comm->handle), "MPI_Allgather");
-    for (int r = 0; r < comm->size; r++)
+    if (!status)
+        status = check(MPI_Allgather(&bytes, 1, MPI_INT64_T, sizes, 1, MPI_INT64_T, comm->handle),
+                       "MPI_Allgather");
+    for (int r = 0; !status && r < comm->size; r++)
         *all_bytes += sizes[r];
     if (!status)
         status = comm_agree(comm, memory_new(all, *all_bytes, 1, "gathered data"));
@@ -239,8 +238,10 @@ static status_t exchange_at_once(struct comm *comm, const void *items, const int
     int *list = NULL;
     MPI_Datatype type = MPI_DATATYPE_NULL;
     status_t status = comm_agree(comm, memory_new(&list, 4 * ranks, sizeof *list, "exchange counts"));
-    if (status)
+    if (status) {
+        free(list);
         return status;
+    }
     int *out = list;
     int *out_place = list + ranks;
     int *in = list + 2 * ranks;
