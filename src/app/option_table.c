@@ -177,7 +177,7 @@ const struct option fit_options[] = {
      .default_text = "auto",
      .low = 1,
      .high = OPTION_NO_LIMIT,
-     .help = "bytes that a rank may use for customers"},
+     .help = "bytes that a rank may take in all; customers that do not fit are read again on each pass"},
     {.key = "run.checkpoint",
      .type = OPTION_FLOAT,
      FIELD(checkpoint),

@@ -81,6 +81,8 @@ status_t id_slab_read(struct id_slab *slab, int64_t first, int64_t count)
     if (!status && (!selected ||
                     H5Dread(id->dataset, slab->type, slab->space, file_space, H5P_DEFAULT, slab->memory) < 0))
         status = h5_failure(EXIT_IO_ERROR, "reading failed");
+    if (!status)
+        status = h5_check_length(id->dataset);
     if (status) {
         status = name_slab(id, first, status);
         h5_close(slab->space);

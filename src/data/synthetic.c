@@ -363,6 +363,7 @@ status_t synthetic_write(struct comm *comm, struct log *log, const struct synthe
         status = write_file(comm, log, settings, partial, generator);
         log_phase_end(log);
     }
+    comm->stop = NULL; /* from here on the job ends */
     if (!status)
         status = comm_agree(comm, comm->rank == 0 ? publish(partial, path) : STATUS_OK);
     if (status && created && unlink(partial) != 0)

@@ -58,6 +58,7 @@ static void check_values(hid_t file, int64_t rows)
     hid_t dataset = H5Dopen2(file, "/values", H5P_DEFAULT);
     assert_true(dataset >= 0);
     assert_ok(memory_new(&got, rows * VALUES, sizeof *got, "test values"));
+    assert_true(H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0); /* what is read must be in the file */
     assert_ok(h5_read_rows(dataset, H5T_NATIVE_INT64, 0, rows, got));
     for (int64_t i = 0; i < rows * VALUES; i++)
         assert_int_equal(got[i], i);
