@@ -68,6 +68,7 @@ def main() -> None:
                 )
             print("started", flush=True)
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         end_all()
         shutil.rmtree(sys.argv[1], ignore_errors=True)
 
