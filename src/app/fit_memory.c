@@ -46,6 +46,15 @@ static bool is_judged(const struct config *config)
     return config->replicates > 0 || config->k_high > config->k_low;
 }
 
+/* Of the tree; none without one. */
+static double leaf_count(const struct shape *shape)
+{
+    if (shape->config->leaves == 0)
+        return 0.0;
+    struct hierarchy_settings settings = fit_hierarchy_settings(shape->config, shape->customers);
+    return (double)(settings.every_customer ? shape->customers : settings.leaves);
+}
+
 /* ---- at all times ---- */
 
 /* A mark and a sum of squares; the order in which mini-batches take the blocks of all ranks, and which are
@@ -76,11 +85,23 @@ static double select_bytes(const struct shape *shape, double groups)
     return fmin(SELECT_MOST_BYTES, 1.5 * share * rows * shape->columns * (sizeof(double) + sizeof(int32_t)));
 }
 
+/* The first rank's journal holds models once, centroids and sums, or leaves and their merges. */
+static double journal_bytes(const struct shape *shape)
+{
+    const struct config *config = shape->config;
+    if (config->checkpoint == 0)
+        return 0.0;
+    double models = shape->tries * (double)config->restarts + (double)config->replicates;
+    double leaves = leaf_count(shape);
+    return (models * shape->k * 2 + leaves) * (shape->features + 1) * sizeof(double) +
+           leaves * (double)sizeof(struct merge);
+}
+
 static double always_bytes(const struct shape *shape)
 {
     const struct fit *fit = shape->fit;
     double walking = table_reader_bytes(&fit->table) + shape->columns * BLOCK_ROWS * sizeof(double);
-    return PROGRAM_BYTES + block_bytes(shape) + survey_bytes(shape) + walking +
+    return PROGRAM_BYTES + block_bytes(shape) + survey_bytes(shape) + walking + journal_bytes(shape) +
            fit_previous_bytes(fit, (int64_t)shape->rows);
 }
 
@@ -116,7 +137,7 @@ static double growing_bytes(const struct shape *shape, double *kept)
     if (config->leaves == 0)
         return 0.0;
     struct hierarchy_settings settings = fit_hierarchy_settings(config, shape->customers);
-    double leaves = (double)(settings.every_customer ? shape->customers : settings.leaves);
+    double leaves = leaf_count(shape);
     double tries = config->method == METHOD_HIERARCHY ? shape->tries : 0;
     double cuts = leaves * ((double)config->levels.count + tries + 1) * (double)sizeof(int32_t);
     double bytes =
@@ -154,7 +175,7 @@ static double judging_bytes(const struct shape *shape, double *tracks)
         bytes += replicate_bytes(shape, tracks);
     } else {
         struct hierarchy_settings settings = fit_hierarchy_settings(config, shape->customers);
-        double leaves = (double)(settings.every_customer ? shape->customers : settings.leaves);
+        double leaves = leaf_count(shape);
         /* of two trees: cuts and weights; in how many replicates each leaf stays, for each cut */
         bytes += retree_bytes(&settings, shape->customers, fit->table.features, (int64_t)shape->tries,
                               fit->comm->size, shape->ranks_here) +

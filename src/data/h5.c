@@ -47,14 +47,6 @@ status_t h5_failure(enum status_code code, const char *format, ...)
     return status_new(code, "%s (HDF5: %s)", text, cause);
 }
 
-static bool is_by_system_calls(hid_t file)
-{
-    hid_t access = H5Fget_access_plist(file);
-    bool by_system = access >= 0 && H5Pget_driver(access) == H5FD_SEC2;
-    h5_close(access);
-    return by_system;
-}
-
 /* Closes a file that cannot be written to its end: what is left of it goes to memory, and away. The library
  * would try again when MPI ends, and crash (HDF5 1.10). */
 static void forsake(hid_t file)
@@ -73,7 +65,7 @@ static void forsake(hid_t file)
 
 static bool close_file(hid_t file)
 {
-    if (!is_by_system_calls(file) || H5Fflush(file, H5F_SCOPE_LOCAL) >= 0)
+    if (H5Fflush(file, H5F_SCOPE_LOCAL) >= 0)
         return H5Fclose(file) >= 0;
     forsake(file);
     return false;
@@ -118,19 +110,9 @@ static status_t check_readable(const char *path)
     return status;
 }
 
-static hid_t parallel_access(struct comm *comm)
-{
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (access >= 0 && H5Pset_fapl_mpio(access, comm->handle, MPI_INFO_NULL) >= 0)
-        return access;
-    h5_close(access);
-    return H5I_INVALID_HID;
-}
-
-/* Each rank reads by itself, with the system's own calls. Through MPI-IO, Open MPI 4.1 never returns from an
- * open that fails on one rank only, and reports a read that fails as a short one, whose missing values HDF5
- * takes for zeros. */
-static hid_t reading_access(void)
+/* The system's own calls, and no locks: not all file systems have them, and lohko's names for files that are
+ * not yet whole keep others away. */
+static hid_t file_access(void)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0 && H5Pset_fapl_sec2(access) >= 0 && H5Pset_file_locking(access, false, true) >= 0)
@@ -139,13 +121,15 @@ static hid_t reading_access(void)
     return H5I_INVALID_HID;
 }
 
+/* Each rank reads by itself. Through MPI-IO, Open MPI 4.1 never returns from an open that fails on one rank
+ * only, and reports a read that fails as a short one, whose missing values HDF5 takes for zeros. */
 status_t h5_open_parallel(struct comm *comm, const char *path, hid_t *file)
 {
     *file = H5I_INVALID_HID;
     status_t status = comm_agree(comm, comm->rank == 0 ? check_readable(path) : STATUS_OK);
     if (status)
         return status;
-    hid_t access = reading_access();
+    hid_t access = file_access();
     if (access >= 0)
         *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (*file < 0 && comm->rank == 0)
@@ -197,7 +181,8 @@ status_t h5_open_dataset(hid_t file, const char *file_path, const char *path, hi
         return STATUS_OK;
     h5_close(*dataset);
     *dataset = H5I_INVALID_HID;
-    return status_new(EXIT_BAD_DATA, "%s: the values of %s are in other files, which are not opened",
+    return status_new(EXIT_BAD_DATA,
+                      "%s: the values of %s are in other files, which are not opened: copy them into one",
                       file_path, path);
 }
 
@@ -210,37 +195,39 @@ status_t h5_name_failure(const char *name, status_t status)
     return named;
 }
 
-/* MPI-IO would wait for ever where one rank cannot open what the others can. */
-static status_t check_creatable(struct comm *comm, const char *path)
+status_t h5_create(const char *path, bool many_names, hid_t *file)
 {
-    status_t status = STATUS_OK;
-    for (int turn = 0; !status && turn < 2; turn++) {
-        bool first = comm->rank == 0;
-        int descriptor = -1;
-        if (first == (turn == 0)) {
-            descriptor = open(path, O_RDWR | O_CLOEXEC | (first ? O_CREAT : 0), 0666);
-            if (descriptor < 0 || close(descriptor) != 0)
-                status = status_new(EXIT_NO_OUTPUT, "%s: cannot be %s: %s", path,
-                                    first ? "created" : "opened on another rank", strerror(errno));
-        }
-        status = comm_agree(comm, status);
-    }
-    return status;
+    hid_t access = file_access();
+    *file = H5I_INVALID_HID;
+    if (access >= 0 && (!many_names || H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST) >= 0))
+        *file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    h5_close(access);
+    return *file < 0 ? h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path) : STATUS_OK;
 }
 
-status_t h5_create_parallel(struct comm *comm, const char *path, hid_t *file)
+/* The name of the file that holds `object`. Asking for it clears the library's record of what went wrong, so
+ * that is kept first. */
+static void name_file(hid_t object, char *name, size_t size)
 {
-    *file = H5I_INVALID_HID;
-    status_t status = check_creatable(comm, path);
-    if (status)
-        return status;
-    hid_t access = parallel_access(comm);
-    if (access >= 0)
-        *file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    if (*file < 0)
-        status = h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path);
-    h5_close(access);
-    return comm_agree(comm, status);
+    hid_t record = H5Eget_current_stack();
+    if (H5Fget_name(object, name, size) < 0)
+        snprintf(name, size, "a file");
+    if (record >= 0 && H5Eset_current_stack(record) < 0)
+        h5_close(record);
+}
+
+status_t h5_write_failure(hid_t object, const char *what)
+{
+    char name[STATUS_MESSAGE_SIZE / 4] = "";
+    name_file(object, name, sizeof name);
+    return h5_failure(EXIT_IO_ERROR, "%s: %s cannot be written", name, what);
+}
+
+status_t h5_row_failure(hid_t dataset, const char *what, int64_t first)
+{
+    char name[STATUS_MESSAGE_SIZE / 4] = "";
+    name_file(dataset, name, sizeof name);
+    return h5_failure(EXIT_IO_ERROR, "%s: %s failed at row %lld", name, what, (long long)first);
 }
 
 status_t h5_create_dataset(hid_t file, const char *name, hid_t type, int rank, const hsize_t *dimensions,
@@ -253,12 +240,14 @@ status_t h5_create_dataset(hid_t file, const char *name, hid_t type, int rank, c
     /* Every value is written, so none is filled in first; the library needs a fill value for variable-length
      * text. */
     H5D_fill_time_t fill = H5Tis_variable_str(type) > 0 ? H5D_FILL_TIME_IFSET : H5D_FILL_TIME_NEVER;
+    bool plain = fill == H5D_FILL_TIME_NEVER;
     if (space >= 0 && links >= 0 && creation >= 0 && H5Pset_create_intermediate_group(links, 1) >= 0 &&
-        H5Pset_fill_time(creation, fill) >= 0)
+        H5Pset_fill_time(creation, fill) >= 0 &&
+        (!plain || H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY) >= 0))
         *dataset = H5Dcreate2(file, name, type, space, links, creation, H5P_DEFAULT);
     status_t status = STATUS_OK;
     if (*dataset < 0)
-        status = h5_failure(EXIT_IO_ERROR, "dataset %s cannot be created", name);
+        status = h5_write_failure(file, name);
     h5_close(space);
     h5_close(links);
     h5_close(creation);
@@ -282,18 +271,6 @@ static bool select_rows(hid_t dataset, int64_t first, int64_t count, hid_t *file
     *memory_space = H5Screate_simple(rank, size, NULL);
     return *memory_space >= 0 &&
            H5Sselect_hyperslab(*file_space, H5S_SELECT_SET, start, NULL, size, NULL) >= 0;
-}
-
-status_t h5_row_failure(hid_t dataset, const char *what, int64_t first)
-{
-    /* Asking for the name clears the library's record of what went wrong, so that is kept first. */
-    hid_t record = H5Eget_current_stack();
-    char name[STATUS_MESSAGE_SIZE / 4] = "";
-    if (H5Fget_name(dataset, name, sizeof name) < 0)
-        snprintf(name, sizeof name, "a file");
-    if (record >= 0 && H5Eset_current_stack(record) < 0)
-        h5_close(record);
-    return h5_failure(EXIT_IO_ERROR, "%s: %s failed at row %lld", name, what, (long long)first);
 }
 
 status_t h5_write_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, const void *memory)
@@ -342,7 +319,7 @@ static status_t write_attribute(hid_t object, const char *name, hid_t type, hid_
     status_t status = STATUS_OK;
     hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     if (attribute < 0 || H5Awrite(attribute, type, value) < 0)
-        status = h5_failure(EXIT_IO_ERROR, "attribute %s cannot be written", name);
+        status = h5_write_failure(object, name);
     h5_close(attribute);
     return status;
 }

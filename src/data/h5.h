@@ -36,12 +36,12 @@ status_t h5_name_failure(const char *name, status_t status) __attribute__((warn_
 status_t h5_open_parallel(struct comm *comm, const char *path, hid_t *file)
     __attribute__((warn_unused_result));
 
-/* Creates (truncating) for writing through MPI-IO. Collective. EXIT_NO_OUTPUT where it cannot be created. */
-status_t h5_create_parallel(struct comm *comm, const char *path, hid_t *file)
-    __attribute__((warn_unused_result));
+/* Creates (truncating) for one rank to write; h5_close closes. `many_names`: an attribute may hold thousands
+ * of texts, for which the oldest layout has no room. EXIT_NO_OUTPUT where it cannot be created. */
+status_t h5_create(const char *path, bool many_names, hid_t *file) __attribute__((warn_unused_result));
 
-/* Creates a contiguous dataset (`rank` dimensions), with missing groups on its way. The caller closes
- * *dataset. */
+/* Creates a contiguous dataset (`rank` dimensions), with missing groups on its way; unless it is of texts of
+ * any length, its place in the file is found at once (H5Dget_offset). The caller closes *dataset. */
 status_t h5_create_dataset(hid_t file, const char *name, hid_t type, int rank, const hsize_t *dimensions,
                            hid_t *dataset) __attribute__((warn_unused_result));
 
@@ -51,6 +51,10 @@ status_t h5_write_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, 
     __attribute__((warn_unused_result));
 status_t h5_read_rows(hid_t dataset, hid_t type, int64_t first, int64_t count, void *memory)
     __attribute__((warn_unused_result));
+
+/* EXIT_IO_ERROR after writing to the file of `object`: its name, `what` cannot be written, and what the
+ * library says. */
+status_t h5_write_failure(hid_t object, const char *what) __attribute__((warn_unused_result));
 
 /* EXIT_IO_ERROR after a read or write of a dataset's rows: the file's name, and what the library says. */
 status_t h5_row_failure(hid_t dataset, const char *what, int64_t first) __attribute__((warn_unused_result));

@@ -53,6 +53,6 @@ status_t ids_copy(const struct source *source, hid_t output, const char *name)
         status = numbers ? copy_row_numbers(dataset, source->rows) : copy_ids(source, dataset);
     h5_close(type);
     if (!h5_close(dataset))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", name));
+        status = status_first(status, h5_write_failure(output, name));
     return status;
 }

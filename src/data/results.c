@@ -53,7 +53,7 @@ static status_t write_group_attribute(hid_t file, const char *name, const struct
     hid_t group = H5Gopen2(file, name, H5P_DEFAULT);
     status_t status = results_write_attributes(group, attribute, 1);
     if (!h5_close(group))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", name));
+        status = status_first(status, h5_write_failure(file, name));
     return status;
 }
 
@@ -206,7 +206,7 @@ static status_t write_leaf_segments(hid_t file, const struct results_leaves *lea
     if (!status)
         status = h5_write_text(dataset, "unit", "row of /segments");
     if (!h5_close(dataset))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", name));
+        status = status_first(status, h5_write_failure(file, name));
     return status;
 }
 
@@ -220,7 +220,7 @@ static status_t write_leaves(hid_t file, const struct results_content *content, 
         status = results_write_real(file, name, "prepared units", leaves->count, content->preparation->count,
                                     leaves->centroid, kept);
     else if (H5Lcreate_hard(file, "/hierarchy/leaf_centroid", file, name, H5P_DEFAULT, H5P_DEFAULT) < 0)
-        status = h5_failure(EXIT_IO_ERROR, "%s cannot be written", name);
+        status = h5_write_failure(file, name);
     return status ? status : write_leaf_segments(file, leaves);
 }
 
@@ -276,13 +276,7 @@ status_t results_write_content(struct results_file *results, const struct result
 
 status_t results_create(struct results_file *results, const char *path)
 {
-    /* The older layout of attributes has no room for some thousand feature names. */
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    results->file = H5I_INVALID_HID;
-    if (access >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST) >= 0)
-        results->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    h5_close(access);
-    return results->file < 0 ? h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path) : STATUS_OK;
+    return h5_create(path, true, &results->file);
 }
 
 status_t results_close(struct results_file *results)
@@ -290,9 +284,7 @@ status_t results_close(struct results_file *results)
     if (results->file < 0)
         return STATUS_OK;
     bool flushed = H5Fflush(results->file, H5F_SCOPE_LOCAL) >= 0;
-    status_t status = STATUS_OK;
-    if (!flushed)
-        status = h5_failure(EXIT_IO_ERROR, "the results cannot be written");
+    status_t status = flushed ? STATUS_OK : h5_write_failure(results->file, "the end");
     if (!h5_close(results->file) && flushed)
         status = h5_failure(EXIT_IO_ERROR, "the results cannot be written");
     results->file = H5I_INVALID_HID;

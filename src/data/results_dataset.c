@@ -18,14 +18,14 @@ static status_t write_dataset(hid_t file, const struct dataset *wanted, const vo
     status_t status =
         h5_create_dataset(file, wanted->name, wanted->file_type, wanted->rank, wanted->dimensions, &dataset);
     if (!status && H5Dwrite(dataset, wanted->memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
-        status = h5_failure(EXIT_IO_ERROR, "%s cannot be written", wanted->name);
+        status = h5_write_failure(file, wanted->name);
     if (!status)
         status = h5_write_text(dataset, "unit", wanted->unit);
     if (!status && column_names)
         status = h5_write_texts(dataset, "feature_names", column_names,
                                 (int64_t)wanted->dimensions[wanted->rank - 1]);
     if (!h5_close(dataset))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", wanted->name));
+        status = status_first(status, h5_write_failure(file, wanted->name));
     return status;
 }
 

@@ -157,7 +157,7 @@ static status_t write_feature_names(hid_t file, const struct results_hierarchy *
     if (!status)
         status = h5_write_texts(dataset, "feature_names", names, preparation->count);
     if (!h5_close(dataset))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "the hierarchy cannot be written"));
+        status = status_first(status, h5_write_failure(file, "/hierarchy"));
     free(names);
     return status;
 }
@@ -170,7 +170,7 @@ static status_t write_list(hid_t object, const char *name, hid_t file_type, hid_
     hid_t attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
     status_t status = STATUS_OK;
     if (attribute < 0 || H5Awrite(attribute, memory_type, values) < 0)
-        status = h5_failure(EXIT_IO_ERROR, "the attribute %s cannot be written", name);
+        status = h5_write_failure(object, name);
     h5_close(attribute);
     h5_close(space);
     return status;
@@ -187,7 +187,7 @@ static status_t describe_level(hid_t file, const struct results_level *level)
         status =
             write_list(dataset, "parent", H5T_STD_I32LE, H5T_NATIVE_INT32, level->segments, level->parent);
     if (!h5_close(dataset))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", name));
+        status = status_first(status, h5_write_failure(file, name));
     return status;
 }
 
@@ -196,7 +196,7 @@ static status_t describe_group(hid_t file, const struct results_hierarchy *hiera
     hid_t group = H5Gopen2(file, "/hierarchy", H5P_DEFAULT);
     status_t status = results_write_attributes(group, hierarchy->attribute, hierarchy->attributes);
     if (!h5_close(group))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "the hierarchy cannot be written"));
+        status = status_first(status, h5_write_failure(file, "/hierarchy"));
     return status;
 }
 

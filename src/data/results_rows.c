@@ -144,7 +144,7 @@ status_t results_write_rows(hid_t file, struct comm *comm, const struct rows_job
     for (int d = 0; collecting.dataset && d < job->datasets; d++)
         closed = h5_close(collecting.dataset[d]) && closed;
     if (!closed)
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "the results cannot be written"));
+        status = status_first(status, h5_write_failure(file, "a dataset of rows"));
     for (int d = 0; collecting.memory && d < job->datasets; d++)
         free(collecting.memory[d]);
     free(collecting.memory);

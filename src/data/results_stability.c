@@ -46,9 +46,9 @@ status_t results_write_figures(struct results_file *results, const struct result
         return status;
     hid_t object = H5Gopen(results->file, group, H5P_DEFAULT);
     if (object < 0)
-        return h5_failure(EXIT_IO_ERROR, "%s cannot be written", group);
+        return h5_write_failure(results->file, group);
     status = results_write_attributes(object, attributes, attribute_count);
     if (!h5_close(object))
-        status = status_first(status, h5_failure(EXIT_IO_ERROR, "%s cannot be written", group));
+        status = status_first(status, h5_write_failure(results->file, group));
     return status;
 }

@@ -194,6 +194,20 @@ def test_stopped_when_no_checkpoint_can_be_written(tmp_path, customers, whole, f
     same_as(tmp_path / "results", whole)
 
 
+@pytest.mark.parametrize("moment, code", [
+    ("0 write a.h5.partial +0", 73), ("0 write a.h5.partial +1", 74), ("1 write a.h5.partial +1", 74),
+    ("1 open a.h5.partial 0", 74), ("1 flush a.h5.partial 0", 74), ("* flush a.h5.partial 0", 74), ("0 rename a.h5 0", 74),
+])
+def test_generated_customers_that_cannot_be_written(tmp_path, faults, moment, code):  # noqa: F811
+    """On one rank or all of them: one line, and the older file."""
+    (tmp_path / "a.h5").write_bytes(b"earlier")
+    sizes = ["--customers", 9000, "--features", 3, "--segments", 2, "--output", tmp_path / "a.h5"]
+    done = run(faults, f"{moment} {EDQUOT}", "generate", *sizes, "-q", ranks=2)
+    assert done.returncode == code and len(error_lines(done.stderr)) == 1, (done.returncode, done.stderr)
+    assert "a.h5" in done.stderr and "quota" in done.stderr
+    assert contents(tmp_path) == {"a.h5": b"earlier"}
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of which there is no more than the first checkpoints need."""
