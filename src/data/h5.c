@@ -201,8 +201,9 @@ status_t h5_create(const char *path, bool many_names, hid_t *file)
     *file = H5I_INVALID_HID;
     if (access >= 0 && (!many_names || H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST) >= 0))
         *file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    h5_close(access);
-    return *file < 0 ? h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path) : STATUS_OK;
+    status_t status = *file < 0 ? h5_failure(EXIT_NO_OUTPUT, "%s: cannot be created", path) : STATUS_OK;
+    h5_close(access); /* forgets what went wrong */
+    return status;
 }
 
 /* The name of the file that holds `object`. Asking for it clears the library's record of what went wrong, so

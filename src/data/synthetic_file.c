@@ -190,6 +190,8 @@ status_t synthetic_file_make(const char *path, const char *partial, const struct
     status = add_datasets(file, settings, model, layout);
     if (!status)
         status = write_attributes(file, settings, generator);
+    if (!status && H5Fflush(file, H5F_SCOPE_LOCAL) < 0)
+        status = h5_write_failure(file, "the structure");
     if (!h5_close(file) && !status)
         status = h5_failure(EXIT_IO_ERROR, "%s: its structure cannot be written", partial);
     return status ? status : reserve_again(path, partial);
