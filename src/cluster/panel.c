@@ -154,22 +154,31 @@ void panel_forget(struct panel *panel)
         track_free(&panel->model[m].track);
 }
 
-/* As many models remember their members as the memory for it allows: the first ones. */
+/* As many models remember their members as the memory for it allows: the first ones. `taken` counts up. */
+static bool has_room(const struct panel *panel, const struct model *model, double *taken)
+{
+    *taken += (double)panel->members * (double)track_block_bytes(model->k);
+    return model->k <= TRACK_WIDE_K && *taken <= panel->track_bytes;
+}
+
+/* Some give up their memory before others get more: at no time is it more than allowed. */
 static status_t grow_tracks(struct panel *panel)
 {
     double taken = 0.0;
+    for (int64_t m = 0; m < panel->count; m++) {
+        if (!has_room(panel, &panel->model[m], &taken))
+            track_free(&panel->model[m].track);
+    }
     status_t status = STATUS_OK;
+    taken = 0.0;
     for (int64_t m = 0; !status && m < panel->count; m++) {
         struct model *model = &panel->model[m];
-        taken += (double)panel->members * (double)track_block_bytes(model->k);
-        if (model->k <= TRACK_WIDE_K && taken <= panel->track_bytes) {
-            if (!model->track.in_use)
-                model->passes = 0; /* it begins to remember, or begins anew: its sums too */
-            status = track_grow(&model->track, model->k, panel->members);
-            model->track.in_use = !status;
-        } else {
-            track_free(&model->track);
-        }
+        if (!has_room(panel, model, &taken))
+            continue;
+        if (!model->track.in_use)
+            model->passes = 0; /* it begins to remember, or begins anew: its sums too */
+        status = track_grow(&model->track, model->k, panel->members);
+        model->track.in_use = !status;
     }
     panel->remembered = panel->members;
     return status;

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from conftest import RESULT_FILES, blobs, datasets, error_lines, fit, lohko, write_config, write_matrix
-from interruption import AT_SECOND_CHECKPOINT, STOP, Job, contents, faults  # noqa: F401 (a fixture)
+from interruption import AT_SECOND_CHECKPOINT, STOP, Job, contents, faults, run  # noqa: F401 (a fixture)
 from test_same_bytes import differing
 
 CHECKPOINT = "checkpoint.lohko"
@@ -112,6 +112,33 @@ def test_stopped_again_and_again(tmp_path, customers, whole, faults, case):  # n
     assert len(set(sizes)) == 3, "a job that goes on makes its way"
     assert lohko("fit", config, "-q", *RESUME, ranks=2).returncode == 0
     same_as(tmp_path / "results", whole(case))
+
+
+LATER = {
+    "judged trees": {"segments__k": "3..4", "hierarchy__leaves": 60, "stability__replicates": 3},
+    "average linkage": {"hierarchy__leaves": "all", "hierarchy__linkage": "average", "hierarchy__levels": [2, 6]},
+    "complete linkage": {"hierarchy__leaves": "all", "hierarchy__linkage": "complete"},
+}
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_stopped_at_later_and_later_steps(tmp_path, faults, case):  # noqa: F811
+    """After 1, 2, 4, ... checkpoints, until the job ends before."""
+    path = write_matrix(tmp_path / "in.h5", blobs(1500, 4, 6, 3, spread=2), ids=np.arange(1500))
+    settings = {"segments__k": 4, "segments__method": "hierarchy"} | LATER[case]
+    expected = fit(tmp_path / "whole", path, run__checkpoint=0, **settings)
+    config = write_config(tmp_path, path, run__checkpoint=1e-6, **settings)
+    step, steps = 1, []
+    while run(faults, f"0 rename {CHECKPOINT} {step - 1} {-signal.SIGTERM}", "fit", config, "-q").returncode == 75:
+        assert set(contents(tmp_path / "results")) == {CHECKPOINT}
+        again = lohko("fit", config, *RESUME, ranks=2 if step == 4 else None)
+        assert again.returncode == 0 and "going on from the checkpoint" in again.stderr, again.stderr
+        same_as(tmp_path / "results", expected)
+        shutil.rmtree(tmp_path / "results")
+        steps.append(step)
+        step *= 2
+    assert len(steps) >= 4
+    same_as(tmp_path / "results", expected)
 
 
 def test_stopped_before_there_is_anything(tmp_path, customers, faults):  # noqa: F811
