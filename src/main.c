@@ -103,6 +103,19 @@ static int end_output(int rank, int code)
     return EXIT_IO_ERROR;
 }
 
+/* Any rank may have had the signal. */
+static int end_code(struct comm *comm, int code)
+{
+    if (code != EXIT_STOPPED)
+        return code;
+    int64_t number = stop;
+    comm->stop = NULL;
+    status_t status = comm_max_i64(comm, &number, 1);
+    code = status ? status->code : EXIT_STOPPED + (int)number;
+    status_free(status);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     open_closed_streams();
@@ -123,7 +136,7 @@ int main(int argc, char **argv)
     status = comm_agree(&comm, h5_start());
     if (!status)
         status = dispatch(&comm, argc, argv);
-    int code = status ? status->code : EXIT_DONE;
+    int code = end_code(&comm, status ? status->code : EXIT_DONE);
     if (status && comm.rank == 0)
         fprintf(stderr, "lohko: %s\n", status->message);
     status_free(status);

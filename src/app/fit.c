@@ -123,7 +123,8 @@ static status_t refuse_overwriting_input(const struct fit *fit)
     return STATUS_OK;
 }
 
-static status_t run(struct fit *fit)
+/* The output directory, the input, and whether it all fits. */
+static status_t open_all(struct fit *fit)
 {
     status_t status = comm_agree(fit->comm, fit->comm->rank == 0 ? refuse_overwriting_input(fit) : STATUS_OK);
     if (!status)
@@ -145,6 +146,12 @@ static status_t run(struct fit *fit)
         status = fit_check_memory(fit, fit->survey.customers);
     if (!status)
         status = fit_checkpoint_begin(fit);
+    return status;
+}
+
+static status_t run(struct fit *fit)
+{
+    status_t status = open_all(fit);
     if (!status)
         status = fit_score_previous(fit);
     if (!status)

@@ -36,21 +36,66 @@ static status_t refuse(const struct fit *fit, enum status_code code, const char 
 
 /* ---- whose it is ---- */
 
-static status_t compare_settings(const struct fit *fit, const struct settings *then,
-                                 const struct settings *now)
+/* From where the second of two texts that begin alike differs from the first, with a few letters before. */
+static void show_difference(const char *text, const char *other, char shown[static VALUE_SHOWN])
+{
+    enum { BEFORE = 16 };
+    size_t same = 0;
+    while (text[same] && text[same] == other[same])
+        same++;
+    size_t from = same > BEFORE ? same - BEFORE : 0;
+    while (((unsigned char)text[from] & 0xC0) == 0x80) /* within a character */
+        from++;
+    snprintf(shown, VALUE_SHOWN, "%s%.*s", from > 0 ? "..." : "", text_shown(text + from), text + from);
+}
+
+static status_t refuse_text(const struct fit *fit, const char *what, const char *then, const char *now)
 {
     char before[VALUE_SHOWN];
     char after[VALUE_SHOWN];
+    show_difference(then, now, before);
+    show_difference(now, then, after);
+    return refuse(fit, EXIT_BAD_CONFIG, what, before, after);
+}
+
+/* Of values that are not the same, but are shown alike since they are long. */
+static status_t refuse_items(const struct fit *fit, const char *key, const struct option_value *then,
+                             const struct option_value *now)
+{
+    char what[VALUE_SHOWN];
+    int64_t i = 0;
+    while (i < then->count && i < now->count && value_equals(&then->item[i], &now->item[i]))
+        i++;
+    snprintf(what, sizeof what, "entry %lld of %s", (long long)(now->kind == VALUE_MAP ? i / 2 : i) + 1, key);
+    const char *old = i < then->count && then->item[i].text ? then->item[i].text : "not there";
+    const char *new = i < now->count && now->item[i].text ? now->item[i].text : "not there";
+    return refuse_text(fit, what, old, new);
+}
+
+static status_t refuse_value(const struct fit *fit, const char *key, const struct option_value *then,
+                             const struct option_value *now)
+{
+    char before[VALUE_SHOWN];
+    char after[VALUE_SHOWN];
+    value_print(then, before);
+    value_print(now, after);
+    if (strcmp(before, after) != 0)
+        return refuse(fit, EXIT_BAD_CONFIG, key, before, after);
+    return then->kind == VALUE_SCALAR ? refuse_text(fit, key, then->text, now->text)
+                                      : refuse_items(fit, key, then, now);
+}
+
+static status_t compare_settings(const struct fit *fit, const struct settings *then,
+                                 const struct settings *now)
+{
     for (int64_t i = 0; i < now->count; i++) {
         const struct setting *setting = &now->item[i];
         if (is_free(setting->key))
             continue;
         if (i >= then->count || strcmp(then->item[i].key, setting->key) != 0)
             return refuse(fit, EXIT_BAD_CONFIG, setting->key, "not there", "an option");
-        value_print(&then->item[i].value, before);
-        value_print(&setting->value, after);
-        if (strcmp(before, after) != 0)
-            return refuse(fit, EXIT_BAD_CONFIG, setting->key, before, after);
+        if (!value_equals(&then->item[i].value, &setting->value))
+            return refuse_value(fit, setting->key, &then->item[i].value, &setting->value);
     }
     return STATUS_OK;
 }
@@ -76,10 +121,25 @@ static status_t describe_program(char **text)
     return status_of_allocation(*text, 1, "a checkpoint");
 }
 
-static status_t describe_input(const struct fit *fit, char **text)
+/* Which customers take part, which ids decide, too. Collective. */
+static status_t hash_left_out(const struct fit *fit, int64_t *hash)
 {
-    if (asprintf(text, "%" PRId64 " rows, %" PRId64 " columns, checksum %016" PRIx64, fit->source.rows,
-                 fit->table.columns, fit->survey.checksum) < 0)
+    const struct table *table = &fit->table;
+    uint64_t sum = 0;
+    for (int64_t b = 0; b < table->partition.block_count; b++)
+        sum += XXH3_64bits_withSeed(table->left_out + b * BLOCK_TILES, BLOCK_TILES * sizeof *table->left_out,
+                                    (uint64_t)(table->partition.first_block + b));
+    *hash = (int64_t)sum;
+    return comm_sum_i64(fit->comm, hash, 1);
+}
+
+static status_t describe_input(const struct fit *fit, int64_t left_out, char **text)
+{
+    if (asprintf(text,
+                 "%" PRId64 " rows, %" PRId64 " columns, checksum %016" PRIx64 ", %" PRId64
+                 " customers, checksum %016" PRIx64,
+                 fit->source.rows, fit->table.columns, fit->survey.checksum, fit->survey.customers,
+                 (uint64_t)left_out) < 0)
         *text = NULL;
     return status_of_allocation(*text, 1, "a checkpoint");
 }
@@ -90,8 +150,11 @@ static status_t describe_previous(const struct fit *fit, char **text)
         return memory_copy_text(text, "none");
     const struct saved_model *model = &fit->previous->model;
     size_t bytes = (size_t)(model->k * model->features) * sizeof *model->centroid;
+    size_t numbers = (size_t)model->k * sizeof *model->number;
+    uint64_t hash = XXH3_64bits(model->centroid, bytes) + 3 * XXH3_64bits(model->number, numbers) +
+                    5 * XXH3_64bits(model->mean, bytes);
     if (asprintf(text, "%" PRId64 " segments, %" PRId64 " features, checksum %016" PRIx64, model->k,
-                 model->features, (uint64_t)XXH3_64bits(model->centroid, bytes)) < 0)
+                 model->features, hash) < 0)
         *text = NULL;
     return status_of_allocation(*text, 1, "a checkpoint");
 }
@@ -130,11 +193,13 @@ status_t fit_checkpoint_open(struct fit *fit)
     journal_open(&checkpoint->journal, comm->rank, interval, write_on_the_way, fit);
     int64_t exists = comm->rank == 0 && checkpoint_exists(fit->config.output);
     status_t status = comm_broadcast(comm, &exists, sizeof exists);
-    if (!status && !fit->config.resume && exists)
+    if (!status && !fit->config.resume && exists) {
         log_note(&fit->log,
                  "%s/%s is of a job that did not end; this one begins at the beginning (run.resume: true "
-                 "would go on)",
+                 "would go on), and it is kept as " CHECKPOINT_OLD_NAME,
                  fit->config.output, CHECKPOINT_NAME);
+        status = comm_agree(comm, comm->rank == 0 ? checkpoint_set_aside(fit->config.output) : STATUS_OK);
+    }
     if (!status && fit->config.resume && !exists)
         log_note(&fit->log, "there is no checkpoint in %s: the job begins at the beginning",
                  fit->config.output);
@@ -160,11 +225,15 @@ status_t fit_checkpoint_begin(struct fit *fit)
     struct fit_checkpoint *checkpoint = &fit->checkpoint;
     char **then = checkpoint->then.fact;
     char **fact = checkpoint->now.fact;
-    status_t status = describe_program(&fact[CHECKPOINT_PROGRAM]);
+    int64_t left_out = 0;
+    status_t status = hash_left_out(fit, &left_out);
+    if (status)
+        return status;
+    status = describe_program(&fact[CHECKPOINT_PROGRAM]);
     if (!status)
         status = memory_copy_text(&fact[CHECKPOINT_CONFIG], fit->echo);
     if (!status)
-        status = describe_input(fit, &fact[CHECKPOINT_INPUT]);
+        status = describe_input(fit, left_out, &fact[CHECKPOINT_INPUT]);
     if (!status)
         status = describe_previous(fit, &fact[CHECKPOINT_PREVIOUS]);
     bool goes_on = then[CHECKPOINT_INPUT] != NULL;
@@ -177,6 +246,8 @@ status_t fit_checkpoint_begin(struct fit *fit)
         status = output_retire(&fit->output, CHECKPOINT_NAME);
     if (!status && fit->comm->rank == 0)
         status = output_retire(&fit->output, CHECKPOINT_NAME ".partial");
+    if (!status && fit->comm->rank == 0)
+        status = output_retire(&fit->output, CHECKPOINT_OLD_NAME);
     status = comm_agree(fit->comm, status);
     if (!status && goes_on)
         log_note(&fit->log, "going on from the checkpoint in %s", fit->config.output);
@@ -186,26 +257,38 @@ status_t fit_checkpoint_begin(struct fit *fit)
     return status;
 }
 
+/* Where there is something to write, it is written. */
+static status_t write_last(struct fit *fit)
+{
+    const struct journal *journal = &fit->checkpoint.journal;
+    if (journal->is_lost)
+        return status_new(EXIT_NO_MEMORY, "memory was short");
+    if (!fit->checkpoint.begun || journal->count == 0 || fit->config.checkpoint <= 0)
+        return STATUS_OK;
+    return write_now(fit);
+}
+
 static status_t tell_stop(struct fit *fit)
 {
     struct fit_checkpoint *checkpoint = &fit->checkpoint;
-    if (!checkpoint->begun || (checkpoint->journal.count == 0 && !checkpoint->written))
-        return status_new(EXIT_INTERRUPTED,
-                          "stopped by a signal before there was anything to keep: run it again");
-    if (fit->config.checkpoint <= 0)
-        return status_new(EXIT_INTERRUPTED,
-                          "stopped by a signal; nothing was kept, as run.checkpoint is 0: run it again");
-    status_t failed = checkpoint->journal.is_lost ? STATUS_OK : write_now(fit);
-    if (!checkpoint->written || failed) {
-        status_t status =
-            status_new(EXIT_IO_ERROR, "stopped by a signal, and no checkpoint could be written: %s%s",
-                       failed ? failed->message : "memory was short",
-                       checkpoint->written ? "; the one before stays" : "");
-        status_free(failed);
-        return status;
-    }
-    return status_new(EXIT_INTERRUPTED,
-                      "stopped by a signal; checkpoint written: run it again with --run.resume to go on");
+    bool older = checkpoint->written || (fit->config.resume && checkpoint_exists(fit->config.output));
+    bool newer = checkpoint->begun && checkpoint->journal.count > 0 && fit->config.checkpoint > 0;
+    status_t failed = write_last(fit);
+    status_t status = STATUS_OK;
+    if (failed)
+        status = status_new(EXIT_IO_ERROR, "stopped by a signal, and no checkpoint could be written: %s%s",
+                            failed->message, older ? "; the one before stays" : "");
+    else if (newer || older)
+        status = status_new(EXIT_INTERRUPTED,
+                            "stopped by a signal; checkpoint %s: run it again with --run.resume to go on",
+                            newer ? "written" : "as it was");
+    else if (fit->config.checkpoint <= 0)
+        status = status_new(EXIT_STOPPED,
+                            "stopped by a signal; nothing was kept, as run.checkpoint is 0: run it again");
+    else
+        status = comm_stopped();
+    status_free(failed);
+    return status;
 }
 
 status_t fit_checkpoint_end(struct fit *fit, status_t status)
@@ -213,7 +296,7 @@ status_t fit_checkpoint_end(struct fit *fit, status_t status)
     struct comm *comm = fit->comm;
     comm->journal = NULL;
     comm->stop = NULL; /* it has been heard */
-    if (!status || status->code != EXIT_INTERRUPTED)
+    if (!status || status->code != EXIT_STOPPED)
         return status;
     status_free(status);
     status = comm->rank == 0 ? tell_stop(fit) : STATUS_OK;

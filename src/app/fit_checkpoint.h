@@ -14,7 +14,7 @@ struct fit_checkpoint {
     struct checkpoint now;  /* what this job's checkpoints belong to; rank 0 */
     struct checkpoint then; /* and the one that it goes on from */
     bool begun;             /* the journal is in use */
-    bool written;           /* one was; rank 0 */
+    bool written;           /* there is one of this job */
 };
 
 /* Reads the checkpoint, under run.resume, and refuses one of another version of lohko or another config

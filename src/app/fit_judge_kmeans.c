@@ -180,7 +180,7 @@ static status_t count_pairs(struct judging *judging)
     status_t status = journal_recall(journal, "agreement", field, FIELDS, &known);
     bool torn = first > replicates && first < judging->models && (first - replicates) % 2 != 0;
     if (!status && (first < 0 || first > judging->pairs || torn))
-        status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: agreement");
+        status = journal_misfit("agreement");
     while (!status && first < judging->pairs) {
         /* so that splits, which follow the replicates, are not torn apart */
         int64_t end = first < replicates && first + step > replicates ? replicates : first + step;
@@ -242,12 +242,15 @@ static status_t judge_try(struct fit *fit, int64_t i)
 }
 
 /* Whether what was recalled can be used: a match is a segment of the replicate. */
-static status_t check_matches(const struct fit *fit, const struct fit_try *try)
+static status_t check_judged(const struct fit *fit, const struct fit_try *try)
 {
+    int64_t models = fit->config.replicates + 2 * fit->splits;
+    if (!journal_are_places(try->replicate_centroid, models * try->segments.k * fit->customers.features))
+        return journal_misfit("judged");
     for (int64_t i = 0; i < fit->config.replicates * try->segments.k; i++) {
         int32_t match = try->stability.match[i];
         if (match < -1 || match >= try->segments.k)
-            return status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: judged");
+            return journal_misfit("judged");
     }
     return STATUS_OK;
 }
@@ -270,7 +273,7 @@ static status_t find_judgement(struct fit *fit, int64_t i)
         (struct journal_field){try->replicate_centroid, (fit->config.replicates + 2 * fit->splits) * size};
     status = journal_recall(journal, "judged", field, FIELDS, &known);
     if (status || known)
-        return status ? status : check_matches(fit, try);
+        return status ? status : check_judged(fit, try);
     status = judge_try(fit, i);
     return status ? status : journal_keep(journal, mark, "judged", field, FIELDS);
 }

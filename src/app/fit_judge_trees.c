@@ -154,7 +154,7 @@ static status_t recall_trees(struct regrowing *regrowing)
         list_fields_of(fit, &fit->tried[i], regrowing->field + regrowing->fields);
     status = journal_recall(fit->comm->journal, "trees", regrowing->field, regrowing->fields, &known);
     if (!status && known && !are_recalled_well(regrowing))
-        status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: trees of replicates");
+        status = journal_misfit("trees of replicates");
     return status;
 }
 

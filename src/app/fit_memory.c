@@ -85,16 +85,20 @@ static double select_bytes(const struct shape *shape, double groups)
     return fmin(SELECT_MOST_BYTES, 1.5 * share * rows * shape->columns * (sizeof(double) + sizeof(int32_t)));
 }
 
-/* The first rank's journal holds models once, centroids and sums, or leaves and their merges. */
+/* The first rank's journal holds models once, centroids and sums, or leaves and their merges; and what each
+ * number of segments was judged by. */
 static double journal_bytes(const struct shape *shape)
 {
     const struct config *config = shape->config;
     if (config->checkpoint == 0)
         return 0.0;
-    double models = shape->tries * (double)config->restarts + (double)config->replicates;
     double leaves = leaf_count(shape);
-    return (models * shape->k * 2 + leaves) * (shape->features + 1) * sizeof(double) +
-           leaves * (double)sizeof(struct merge);
+    double tree = leaves * ((shape->features + 1) * sizeof(double) + sizeof(struct merge));
+    if (config->method != METHOD_KMEANS)
+        return tree + shape->tries * leaves * sizeof(float);
+    double judged = is_judged(config) ? (double)config->replicates + 2 * FIT_SPLITS : 0.0;
+    double models = shape->tries * (2 * (double)config->restarts + judged) + 2 * judged;
+    return tree + models * shape->k * (shape->features + 1) * sizeof(double);
 }
 
 static double always_bytes(const struct shape *shape)

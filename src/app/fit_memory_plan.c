@@ -61,37 +61,57 @@ static const char *whose(const struct fit *fit)
     return fit->config.memory != MEMORY_AUTO ? "run.memory" : "the node's memory shared by its ranks";
 }
 
+/* Bytes as people read them: MiB below one GiB. */
+static void print_bytes(double bytes, char text[static 32])
+{
+    if (bytes < 0x1p30)
+        snprintf(text, 32, "%.1f MiB", bytes / 0x1p20);
+    else
+        snprintf(text, 32, "%.2f GiB", bytes / 0x1p30);
+}
+
+/* "not enough memory: each rank needs at least ... for ..., but may use ...". */
+static status_t short_of(const struct fit *fit, double least, const char *what, const char *advice)
+{
+    char needed[32];
+    char allowed[32];
+    bool set = fit->config.memory != MEMORY_AUTO;
+    print_bytes(least, needed);
+    print_bytes(fit->memory.budget, allowed);
+    return status_new(EXIT_NO_MEMORY,
+                      "not enough memory: each rank needs at least %.0f bytes (%s)%s, but may use %.0f (%s, "
+                      "%s); %s%s",
+                      least, needed, what, fit->memory.budget, allowed, whose(fit),
+                      set ? "raise run.memory, or use " : "use ", advice);
+}
+
 static status_t refuse(const struct fit *fit, const struct fit_needs *needs, int64_t customers)
 {
     const struct config *config = &fit->config;
     double budget = fit->memory.budget;
     double least = most_bytes(needs, 0.0, 0.0);
+    char what[160];
     bool is_judging = needs->least[FIT_JUDGING] > budget;
     bool is_tree = needs->least[FIT_GROWING] > budget;
     bool is_more = fmax(needs->least[FIT_LOOKING], needs->least[FIT_LEARNING]) > budget;
     if (is_more || (!is_judging && !is_tree))
-        return status_new(EXIT_NO_MEMORY,
-                          "not enough memory: each rank needs at least %.0f bytes (%.2f GiB), and then reads "
-                          "its customers again on each pass, but may use %.0f (%.2f GiB, %s); use more ranks "
-                          "on more nodes",
-                          least, least / 0x1p30, budget, budget / 0x1p30, whose(fit));
-    if (!is_tree)
-        return status_new(
-            EXIT_NO_MEMORY,
-            "not enough memory: each rank needs at least %.0f bytes (%.2f GiB) to judge up to %" PRId64
-            " segments, but may use %.0f (%.2f GiB, %s); use more ranks on more nodes, or "
-            "stability.replicates: 0 and one number in segments.k",
-            least, least / 0x1p30, config->k_high, budget, budget / 0x1p30, whose(fit));
+        return short_of(fit, least, ", and then reads its customers again on each pass",
+                        "more ranks on more nodes");
+    if (!is_tree) {
+        snprintf(what, sizeof what, " to judge up to %" PRId64 " segments", config->k_high);
+        return short_of(fit, least, what,
+                        "more ranks on more nodes, or stability.replicates: 0 and one number in segments.k");
+    }
     bool matrix = config->linkage == LINKAGE_AVERAGE || config->linkage == LINKAGE_COMPLETE;
-    return status_new(EXIT_NO_MEMORY,
-                      "not enough memory: each rank needs at least %.0f bytes (%.2f GiB) for %s (%s linkage, "
-                      "%" PRId64
-                      " customers), but may use %.0f (%.2f GiB, %s); use more ranks on more "
-                      "nodes, %shierarchy.linkage: ward with hierarchy.leaves: 4096, or hierarchy.leaves: 0",
-                      least, least / 0x1p30,
-                      matrix ? "the distances of all customers from each other" : "the tree of customers",
-                      fit_linkage_name(config), customers, budget, budget / 0x1p30, whose(fit),
-                      matrix ? "hierarchy.linkage: single, " : "");
+    snprintf(what, sizeof what, " for %s (%s linkage, %" PRId64 " customers)",
+             matrix ? "the distances of all customers from each other" : "the tree of customers",
+             fit_linkage_name(config), customers);
+    return short_of(fit, least, what,
+                    matrix
+                        ? "more ranks on more nodes, hierarchy.linkage: single, hierarchy.linkage: ward with "
+                          "hierarchy.leaves: 4096, or hierarchy.leaves: 0"
+                        : "more ranks on more nodes, hierarchy.linkage: ward with hierarchy.leaves: 4096, or "
+                          "hierarchy.leaves: 0");
 }
 
 static void tell(struct fit *fit, double all)

@@ -70,6 +70,16 @@ status_t value_split(const struct option_value *scalar, struct option_value *lis
     }
 }
 
+bool value_equals(const struct option_value *one, const struct option_value *other)
+{
+    bool equal = one->kind == other->kind && one->count == other->count;
+    if (equal && one->kind == VALUE_SCALAR)
+        equal = strcmp(one->text, other->text) == 0;
+    for (int64_t i = 0; equal && i < one->count; i++)
+        equal = value_equals(&one->item[i], &other->item[i]);
+    return equal;
+}
+
 enum { TEXT_SHOWN = 60 };
 
 int text_shown(const char *text)

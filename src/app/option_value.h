@@ -35,6 +35,9 @@ status_t value_add_item(struct option_value *list, struct option_value **item)
 status_t value_split(const struct option_value *scalar, struct option_value *list)
     __attribute__((warn_unused_result));
 
+/* Whether both say the same, item by item; quotes do not count. */
+bool value_equals(const struct option_value *one, const struct option_value *other);
+
 /* For messages, shortened to VALUE_SHOWN bytes where it is long. value_print writes YAML's flow style: 50,
  * [3, 12], {revenue: 2.0}; value_describe puts a scalar between quotes. */
 enum { VALUE_SHOWN = 200 };

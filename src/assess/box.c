@@ -179,8 +179,8 @@ static status_t find_covariance(struct measuring *measuring)
     int64_t mark = journal_mark(journal);
     bool known = false;
     status_t status = journal_recall(journal, "covariance", field, 2, &known);
-    if (!status && (first < 0 || first > d))
-        status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: covariance");
+    if (!status && known && (first < 0 || first > d || !journal_are_places(covariance, d * d)))
+        status = journal_misfit("covariance");
     while (!status && first < d) {
         measuring->first = first;
         measuring->end = end_of_strip(d, first);
@@ -343,6 +343,15 @@ status_t box_measure(const struct customers *customers, struct box *box)
     return status ? status : measure(customers, box);
 }
 
+/* What was recalled. */
+static status_t check_box(const struct box *box)
+{
+    int64_t d = box->features;
+    bool fits = journal_are_places(box->mean, d) && journal_are_places(box->axis, d * d) &&
+                journal_are_places(box->low, d) && journal_are_places(box->high, d);
+    return fits ? STATUS_OK : journal_misfit("box");
+}
+
 status_t box_find(const struct customers *customers, double share, struct box *box)
 {
     struct journal *journal = customers->comm->journal;
@@ -357,7 +366,7 @@ status_t box_find(const struct customers *customers, double share, struct box *b
     enum { FIELDS = sizeof field / sizeof field[0] };
     status = journal_recall(journal, "box", field, FIELDS, &known);
     if (status || known)
-        return status;
+        return status ? status : check_box(box);
     status = measure(customers, box);
     if (!status && share > 0)
         status = box_trim(customers, share, box);

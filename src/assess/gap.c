@@ -128,7 +128,7 @@ static status_t measure_sets(struct measuring *measuring, struct log *log)
     bool known = false;
     status_t status = journal_recall(journal, "reference set", field, 2, &known);
     if (!status && r < 0)
-        status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: reference set");
+        status = journal_misfit("reference set");
     while (!status && r < settings->references) {
         double *of_set = measuring->logarithm + r * measuring->count;
         reference_draw(&measuring->set, settings->seed, r);

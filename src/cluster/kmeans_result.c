@@ -46,9 +46,14 @@ void kmeans_result_fields(struct kmeans_result *result, struct journal_field fie
 
 status_t kmeans_result_check(const struct kmeans_result *result)
 {
-    if (result->best_restart < 0 || result->best_restart >= result->restarts || result->taken < 0)
-        return status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: k-means");
-    return STATUS_OK;
+    const struct segmentation *segments = &result->segments;
+    int64_t size = segments->k * segments->features;
+    bool fits = result->best_restart >= 0 && result->best_restart < result->restarts && result->taken >= 0 &&
+                journal_are_places(segments->centroid, size) && journal_are_places(segments->sum, size) &&
+                journal_are_counts(segments->size, segments->k, INT64_MAX) &&
+                journal_are_places(result->restart_centroid, result->restarts * size) &&
+                journal_are_flags(&result->converged, 1) && journal_are_flags(&result->stood, 1);
+    return fits ? STATUS_OK : journal_misfit("k-means");
 }
 
 void kmeans_result_take(struct kmeans_result *result, const struct panel *panel, int64_t best)

@@ -174,10 +174,9 @@ static status_t check_recalled(const struct learner *learner)
     bool fits = at->passes >= 1 && at->passes <= MOST_PASSES && at->settled >= 0 && at->changed >= 0 &&
                 at->wanted >= 1 && at->wanted <= learner->most && at->placed >= 0 &&
                 at->placed <= at->wanted && at->draws >= 0 && at->draws <= MOST_PASSES;
-    for (int64_t i = 0; fits && i < at->placed * learner->features; i++)
-        fits = isfinite(learner->centroid[i]);
-    return fits ? STATUS_OK
-                : status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: micro-clusters");
+    fits = fits && journal_are_counts(&at->is_complete, 1, 1) &&
+           journal_are_places(learner->centroid, at->placed * learner->features);
+    return fits ? STATUS_OK : journal_misfit("micro-clusters");
 }
 
 static status_t recall(struct learner *learner, const char *step, bool *known)
@@ -310,6 +309,8 @@ static status_t take_all(struct learner *learner, struct row_numbers *leaf, stru
     leaf_search_close(&search);
     if (!status)
         status = reduce(learner, count);
+    for (int64_t h = 0; !status && h < count; h++)
+        status = learner->size[h] > 0 ? STATUS_OK : journal_misfit("micro-clusters"); /* learn() left none */
     double inertia = 0.0;
     double *place = NULL;
     if (!status)

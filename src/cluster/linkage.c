@@ -1,5 +1,7 @@
 #include "cluster/linkage.h"
 
+#include <math.h>
+
 #include "cluster/linkage_rounds.h"
 
 static status_t link_points(struct points *points, enum linkage linkage, struct merge *merge,
@@ -17,6 +19,15 @@ static status_t link_points(struct points *points, enum linkage linkage, struct 
     }
 }
 
+/* What was recalled. */
+static status_t check(const struct merge *merge, int64_t points)
+{
+    bool fits = true;
+    for (int64_t i = 0; i < points - 1; i++)
+        fits = fits && merge[i].height >= 0.0 && isfinite(merge[i].height);
+    return fits ? linkage_check_names(merge, points - 1, points) : journal_misfit("tree");
+}
+
 status_t linkage_run(struct points *points, enum linkage linkage, struct merge *merge,
                      struct linkage_work *work)
 {
@@ -28,7 +39,7 @@ status_t linkage_run(struct points *points, enum linkage linkage, struct merge *
                                      {merge, (points->count - 1) * (int64_t)sizeof *merge}};
     status_t status = journal_recall(journal, step, fields, 2, &known);
     if (!status && known)
-        return comm_agree(points->comm, linkage_check_names(merge, points->count - 1, points->count));
+        return comm_agree(points->comm, check(merge, points->count));
     if (!status)
         status = link_points(points, linkage, merge, work);
     return status ? status : journal_keep(journal, mark, step, fields, 2);

@@ -268,7 +268,7 @@ static status_t take_merges(struct state *state, const struct merge *merge, int6
         int32_t a = state->moved[merge[i].first];
         int32_t b = state->moved[merge[i].second];
         if (state->pair_of[a] >= 0 || state->pair_of[b] >= 0)
-            return linkage_misfit();
+            return journal_misfit("merges of a tree");
         state->slot[a].distance = state->slot[b].distance = merge[i].height;
         state->pair_of[a] = state->pair_of[b] = 0;
         state->pair[state->pairs++] = pair_up(state, a, b);
@@ -286,12 +286,12 @@ static status_t repeat_rounds(struct state *state, struct merge *merge)
     int64_t known = state->rounds.known;
     if (rounds < 0 || rounds > known ||
         state->rounds.extra_bytes != rounds * (int64_t)sizeof *state->merges_of)
-        return linkage_misfit();
+        return journal_misfit("merges of a tree");
     memcpy(state->merges_of, state->rounds.extra, (size_t)state->rounds.extra_bytes);
     status_t status = comm_agree(state->matrix.comm, linkage_check_names(merge, known, points));
     for (int64_t r = 0, done = 0; !status && done < known; done += state->merges_of[r++]) {
         if (r == rounds || state->merges_of[r] < 1 || state->merges_of[r] > known - done)
-            return linkage_misfit();
+            return journal_misfit("merges of a tree");
         status = take_merges(state, merge + done, state->merges_of[r]);
         if (!status)
             status = merge_pairs(state, merge + done, true);

@@ -25,11 +25,6 @@ double linkage_rounds_bytes(int64_t points)
     return (double)points * CLUSTER_BYTES;
 }
 
-status_t linkage_misfit(void)
-{
-    return status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: merges of a tree");
-}
-
 status_t linkage_check_names(const struct merge *merge, int64_t merged, int64_t points)
 {
     bool *gone = NULL;
@@ -38,7 +33,7 @@ status_t linkage_check_names(const struct merge *merge, int64_t merged, int64_t 
         int32_t first = merge[i].first;
         int32_t second = merge[i].second;
         if (first < 0 || first >= second || second >= points || gone[first] || gone[second])
-            status = linkage_misfit();
+            status = journal_misfit("merges of a tree");
         else
             gone[second] = true;
     }
@@ -50,14 +45,13 @@ status_t linkage_check_names(const struct merge *merge, int64_t merged, int64_t 
 static bool is_whole(const struct head *head, const struct merge *merge, int64_t points, int64_t bytes)
 {
     if (head->merged < 1 || head->merged >= points || head->extra_bytes < 0 || head->work.rounds < 1 ||
-        (int64_t)sizeof *head + head->merged * (int64_t)sizeof *merge + head->extra_bytes != bytes)
+        head->extra_bytes != bytes - (int64_t)sizeof *head - head->merged * (int64_t)sizeof *merge)
         return false;
-    for (int64_t i = 0; i < head->merged; i++) {
-        if (merge[i].first < 0 || merge[i].first >= merge[i].second || merge[i].second >= points ||
-            !(merge[i].height >= 0.0) || !isfinite(merge[i].height))
-            return false;
-    }
-    return true;
+    bool whole = true;
+    for (int64_t i = 0; i < head->merged; i++)
+        whole = whole && merge[i].first >= 0 && merge[i].first < merge[i].second &&
+                merge[i].second < points && merge[i].height >= 0.0 && isfinite(merge[i].height);
+    return whole;
 }
 
 static status_t recall(struct linkage_rounds *rounds, int64_t bytes, struct merge *merge,
@@ -66,7 +60,7 @@ static status_t recall(struct linkage_rounds *rounds, int64_t bytes, struct merg
     struct head head;
     bool known = false;
     if (bytes < (int64_t)sizeof head)
-        return linkage_misfit();
+        return journal_misfit("merges of a tree");
     status_t status = memory_new(&rounds->entry, bytes, 1, "merges");
     if (!status)
         status = journal_recall(rounds->comm->journal, STEP, &(struct journal_field){rounds->entry, bytes}, 1,
@@ -76,7 +70,7 @@ static status_t recall(struct linkage_rounds *rounds, int64_t bytes, struct merg
     const char *merges = rounds->entry + sizeof head;
     memcpy(&head, rounds->entry, sizeof head);
     if (!is_whole(&head, (const struct merge *)(const void *)merges, rounds->points, bytes))
-        return linkage_misfit();
+        return journal_misfit("merges of a tree");
     memcpy(merge, merges, (size_t)head.merged * sizeof *merge);
     rounds->known = head.merged;
     rounds->kept = head.work.rounds;

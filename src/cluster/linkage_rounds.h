@@ -40,8 +40,6 @@ status_t linkage_rounds_keep(struct linkage_rounds *rounds, const struct linkage
 /* EXIT_BAD_DATA unless each merge goes by the lowest points of clusters that there are. Local. */
 status_t linkage_check_names(const struct merge *merge, int64_t merged, int64_t points)
     __attribute__((warn_unused_result));
-/* Of a journal whose entry does not fit. */
-status_t linkage_misfit(void) __attribute__((warn_unused_result));
 
 /* Bytes that the first rank keeps, at most. Local. */
 double linkage_rounds_bytes(int64_t points);

@@ -240,7 +240,7 @@ static status_t join_known(struct single *single)
         int32_t a = root_of(single->parent, all->place[single->merge[i].first]);
         int32_t b = root_of(single->parent, all->place[single->merge[i].second]);
         if (a == b)
-            return linkage_misfit();
+            return journal_misfit("merges of a tree");
         single->parent[a > b ? a : b] = a > b ? b : a;
     }
     return STATUS_OK;

@@ -77,14 +77,14 @@ static bool is_lowest_point(const struct neighbours *all, int64_t points, int32_
 static status_t take_known(struct neighbours *all, int64_t points, const struct ward_known *known)
 {
     if (!is_lowest_point(all, points, known->first) || !(known->radius >= 0.0))
-        return linkage_misfit();
+        return journal_misfit("merges of a tree");
     int32_t slot = all->place[known->first];
     struct cluster *cluster = &all->cluster[slot];
     cluster->radius = known->radius;
     for (int n = -1; n < NEIGHBOURS; n++) {
         int32_t point = n < 0 ? known->nearest : known->known[n];
         if (point != -1 && (point == known->first || !is_lowest_point(all, points, point)))
-            return linkage_misfit();
+            return journal_misfit("merges of a tree");
         *(n < 0 ? &cluster->nearest : &cluster->known[n]) = point < 0 ? -1 : all->place[point];
     }
     if (cluster->nearest >= 0)
@@ -99,7 +99,7 @@ static status_t take_all_known(struct neighbours *all, int64_t points, const str
     int64_t end = 0;
     status_t status = STATUS_OK;
     if (rounds->extra_bytes != all->active * (int64_t)sizeof *known)
-        return linkage_misfit();
+        return journal_misfit("merges of a tree");
     node_share(all->node, all->active, &begin, &end);
     for (int64_t i = begin; !status && i < end; i++)
         status = take_known(all, points, &known[i]);

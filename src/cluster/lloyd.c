@@ -150,8 +150,10 @@ static status_t recall(struct lloyd *lloyd, int64_t *passes)
     list_fields(lloyd, passes, field);
     status_t status = panel_recall(lloyd->panel, STEP, field, FIELDS, &known);
     for (int64_t m = 0; !status && known && m < lloyd->panel->count; m++) {
-        if ((unsigned)lloyd->model[m].stage > DONE)
-            status = status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: " STEP);
+        const struct lloyd_model *state = &lloyd->model[m];
+        if ((unsigned)state->stage > DONE || !journal_are_flags(&state->converged, 1) ||
+            !journal_are_flags(&state->exhausted, 1))
+            status = journal_misfit(STEP);
     }
     return status;
 }
@@ -167,7 +169,7 @@ status_t lloyd_run(struct lloyd *lloyd)
             lloyd->model[m] = (struct lloyd_model){.stage = lloyd->polish ? MOVING : MEASURING};
     }
     status_t status = recall(lloyd, &passes);
-    int64_t learning = count_learning(lloyd);
+    int64_t learning = status ? 0 : count_learning(lloyd);
     list_fields(lloyd, &passes, field);
     while (!status && learning > 0) {
         double inertia = 0.0;

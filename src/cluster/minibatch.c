@@ -155,6 +155,14 @@ static status_t keep(struct learning *learning)
     return panel_keep(learning->panel, learning->mark, learning->step, field, FIELDS);
 }
 
+/* Whether what was recalled can be. */
+static bool fits(const struct learning *learning)
+{
+    const int64_t count[] = {learning->passes, learning->customers, learning->taken, learning->pass};
+    return journal_are_counts(count, sizeof count / sizeof count[0], INT64_MAX) &&
+           journal_are_counts(&learning->going, 1, learning->panel->count);
+}
+
 /* Where it is known, members are those of the batch under way. */
 static status_t recall(struct learning *learning, bool *known)
 {
@@ -162,12 +170,14 @@ static status_t recall(struct learning *learning, bool *known)
     struct journal_field field[FIELDS];
     list_fields(learning, field);
     status_t status = panel_recall(learning->panel, learning->step, field, FIELDS, known);
+    if (!status && *known && !fits(learning))
+        status = journal_misfit(learning->step);
     if (status || !*known || !plan)
         return status;
     while (plan->taken < learning->taken && plan->taken < longest(plan))
         add_next(learning);
     if (plan->taken != learning->taken)
-        return status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: its mini-batches are others");
+        return journal_misfit("its mini-batches are others");
     return STATUS_OK;
 }
 

@@ -31,11 +31,25 @@ static int list_fields(struct panel *panel, const struct journal_field *more, in
     return (int)(field - panel->field);
 }
 
+/* Whether what was recalled can be. */
+static bool fits(const struct panel *panel)
+{
+    bool all = true;
+    for (int64_t m = 0; m < panel->count; m++) {
+        const struct model *model = &panel->model[m];
+        int64_t size = model->k * panel->customers->features;
+        all = all && journal_are_places(model->centroid, size) && journal_are_places(model->sum, size) &&
+              journal_are_counts(model->count, model->k, INT64_MAX) && journal_are_flags(&model->learning, 1);
+    }
+    return all;
+}
+
 status_t panel_recall(struct panel *panel, const char *step, const struct journal_field *more, int count,
                       bool *known)
 {
     int fields = list_fields(panel, more, count);
-    return journal_recall(panel->customers->comm->journal, step, panel->field, fields, known);
+    status_t status = journal_recall(panel->customers->comm->journal, step, panel->field, fields, known);
+    return !status && *known && !fits(panel) ? journal_misfit(step) : status;
 }
 
 status_t panel_keep(struct panel *panel, int64_t mark, const char *step, const struct journal_field *more,

@@ -53,6 +53,12 @@ static double *centroids_of(const struct batch_of *some, int64_t i)
     return some->replicates->centroid + (some->first + i) * size;
 }
 
+static bool are_places(const struct batch_of *some)
+{
+    return journal_are_places(centroids_of(some, 0),
+                              some->count * some->replicates->k * some->customers->features);
+}
+
 /* Gives up the worse half of each replicate's starts; `alive`: of each model; `fit`: restarts. */
 static void drop_half(const struct batch_of *some, struct panel *panel, bool *alive, __float128 *fit)
 {
@@ -154,6 +160,20 @@ static void run_off_close(struct run_off *run)
     free(run->fit);
 }
 
+/* Whether what was recalled can be: as many starts alive of each replicate as there are said to be left. */
+static bool fits(const struct run_off *run)
+{
+    int64_t starts = run->some->settings->restarts;
+    bool all = run->left >= 1 && run->left <= starts && journal_are_flags(run->alive, run->panel.count);
+    for (int64_t i = 0; all && i < run->some->count; i++) {
+        int64_t alive = 0;
+        for (int64_t r = 0; r < starts; r++)
+            alive += run->alive[i * starts + r];
+        all = alive == run->left;
+    }
+    return all;
+}
+
 /* Where they were known, as far as the rounds have come. */
 static status_t begin(struct run_off *run)
 {
@@ -163,7 +183,7 @@ static status_t begin(struct run_off *run)
     list_fields(run, field);
     status_t status = panel_recall(&run->panel, "starts", field, FIELDS, &known);
     if (status || known)
-        return status;
+        return status || fits(run) ? status : journal_misfit("starts");
     for (int64_t i = 0; !status && i < some->count; i++)
         status = seed_starts(some, &run->panel, i);
     return status ? status : keep(run);
@@ -218,7 +238,7 @@ static status_t find_starts(struct batch_of *some, int64_t first_blocks)
     bool known = false;
     status_t status = journal_recall(journal, "chosen starts", field, 2, &known);
     if (status || known)
-        return status;
+        return status || are_places(some) ? status : journal_misfit("chosen starts");
     status = learn_starts(some, first_blocks);
     return status ? status : journal_keep(journal, mark, "chosen starts", field, 2);
 }
@@ -288,7 +308,7 @@ static status_t find_some(struct batch_of *some)
     bool known = false;
     status_t status = journal_recall(journal, "replicates", field, 3, &known);
     if (status || known)
-        return status;
+        return status || are_places(some) ? status : journal_misfit("replicates");
     status = learn_some(some);
     return status ? status : journal_keep(journal, mark, "replicates", field, 3);
 }

@@ -196,6 +196,18 @@ static bool goes_on(struct search *search, struct model *model, struct variant *
     return true;
 }
 
+/* Whether what was recalled can be. */
+static bool fits(const struct panel *panel, int64_t first, const struct variant *variant, int64_t learning,
+                 int64_t pass)
+{
+    bool all = pass >= 0 && pass < INT64_MAX;
+    for (int64_t m = 0; all && m < panel->count; m++) {
+        all = journal_are_flags(&variant[m].still, 1) && (m >= first || !panel->model[m].learning);
+        learning -= panel->model[m].learning;
+    }
+    return all && learning == 0;
+}
+
 /* Lloyd's passes of the models [first, count) until each has settled, and is measured, or is given up: then
  * its inertia is that of its last pass, above the incumbent's. */
 static status_t settle(struct search *search, int64_t first)
@@ -212,6 +224,8 @@ static status_t settle(struct search *search, int64_t first)
     for (int64_t m = 0; m < panel->count; m++)
         panel->model[m].learning = m >= first;
     status_t status = panel_recall(panel, "variants", field, FIELDS, &known);
+    if (!status && known && !fits(panel, first, variant, learning, pass))
+        status = journal_misfit("variants");
     while (!status && learning > 0) {
         status = panel_pass(panel);
         for (int64_t m = first; !status && m < panel->count; m++) {
@@ -322,6 +336,15 @@ static status_t run_round(struct search *search)
     return status;
 }
 
+/* Whether what was recalled can be. */
+static bool fits_rounds(const struct search *search)
+{
+    return journal_are_places(search->panel.model[0].centroid, search->k * search->features) &&
+           journal_are_counts(&search->round, 1, SWAP_ROUNDS) &&
+           journal_are_counts(&search->patience, 1, most_patience(search)) &&
+           journal_are_counts(&search->swaps, 1, search->round);
+}
+
 /* Rounds from the incumbent at `centroid` on. */
 static status_t run(struct search *search, const double *centroid)
 {
@@ -337,6 +360,8 @@ static status_t run(struct search *search, const double *centroid)
     enum { FIELDS = sizeof field / sizeof field[0] };
     bool known = false;
     status_t status = journal_recall(journal, "swaps", field, FIELDS, &known);
+    if (!status && known && !fits_rounds(search))
+        status = journal_misfit("swaps");
     if (!status && !known) {
         memcpy(incumbent->centroid, centroid, (size_t)size);
         search->patience = most_patience(search);

@@ -145,6 +145,15 @@ static status_t learn(const struct customers *customers, const struct preparatio
     return status;
 }
 
+/* Whether what was recalled can be. */
+static bool fits(const struct warm *warm, int64_t size)
+{
+    return journal_are_places(warm->centroid, size) &&
+           (!warm->standing || journal_are_places(warm->standing, size)) &&
+           journal_are_flags(&warm->converged, 1) && journal_are_flags(&warm->stands, 1) &&
+           journal_are_flags(&warm->same_customers, 1);
+}
+
 status_t warm_learn(const struct customers *customers, const struct preparation *preparation,
                     const struct warm_start *start, int64_t k, bool polish, double tolerance, int64_t batch,
                     uint64_t seed, struct warm *warm)
@@ -170,7 +179,7 @@ status_t warm_learn(const struct customers *customers, const struct preparation 
     if (!status)
         status = journal_recall(journal, "earlier segments", field, FIELDS, &known);
     if (status || known)
-        return status;
+        return status || fits(warm, size) ? status : journal_misfit("earlier segments");
     status = learn(customers, preparation, start, k, polish, tolerance, batch, seed, warm);
     return status ? status : journal_keep(journal, mark, "earlier segments", field, FIELDS);
 }

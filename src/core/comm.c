@@ -53,7 +53,7 @@ bool comm_is_stopping(const struct comm *comm)
 
 status_t comm_stopped(void)
 {
-    return status_new(EXIT_INTERRUPTED, "stopped by a signal");
+    return status_new(EXIT_STOPPED, "stopped by a signal; nothing was kept: run it again");
 }
 
 status_t comm_agree(struct comm *comm, status_t local)

@@ -33,7 +33,7 @@ void comm_close(struct comm *comm);
 
 /* The vote: if any rank brings a failure, all ranks leave with one (that of the lowest failing rank), so that
  * nobody walks alone into the next collective. Takes ownership of `local`. Where nobody failed but a rank has
- * been asked to stop, all leave with EXIT_INTERRUPTED. */
+ * been asked to stop, all leave with EXIT_STOPPED. */
 status_t comm_agree(struct comm *comm, status_t local) __attribute__((warn_unused_result));
 
 /* Whether this rank has been asked to stop: its next vote will say so. For long work between two votes, which

@@ -1,5 +1,6 @@
 #include "core/journal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,12 +40,42 @@ int64_t journal_mark(const struct journal *journal)
 }
 
 /* The entry that the next step may find its outcome in. */
-static const struct journal_entry *next_entry(const struct journal *journal, const char *step)
+static struct journal_entry *next_entry(const struct journal *journal, const char *step)
 {
     if (!journal || journal->recalled >= journal->count)
         return NULL;
-    const struct journal_entry *entry = &journal->entry[journal->recalled];
+    struct journal_entry *entry = &journal->entry[journal->recalled];
     return strcmp(entry->step, step) == 0 ? entry : NULL;
+}
+
+status_t journal_misfit(const char *step)
+{
+    return status_new(EXIT_BAD_DATA, "the checkpoint does not fit this job: %s", step);
+}
+
+bool journal_are_places(const double *values, int64_t count)
+{
+    bool are = true;
+    for (int64_t i = 0; i < count; i++)
+        are = are && fabs(values[i]) <= JOURNAL_FAR; /* not a NaN either */
+    return are;
+}
+
+bool journal_are_counts(const int64_t *values, int64_t count, int64_t most)
+{
+    bool are = true;
+    for (int64_t i = 0; i < count; i++)
+        are = are && values[i] >= 0 && values[i] <= most;
+    return are;
+}
+
+bool journal_are_flags(const bool *values, int64_t count)
+{
+    const unsigned char *byte = (const unsigned char *)values;
+    bool are = true;
+    for (int64_t i = 0; i < count; i++)
+        are = are && byte[i] <= 1;
+    return are;
 }
 
 int64_t journal_known_bytes(const struct journal *journal, const char *step)
@@ -64,7 +95,7 @@ static int64_t total(const struct journal_field *fields, int count)
 status_t journal_recall(struct journal *journal, const char *step, const struct journal_field *fields,
                         int count, bool *known)
 {
-    const struct journal_entry *entry = next_entry(journal, step);
+    struct journal_entry *entry = next_entry(journal, step);
     *known = entry != NULL;
     if (!entry)
         return STATUS_OK;
@@ -77,6 +108,10 @@ status_t journal_recall(struct journal *journal, const char *step, const struct 
         data += fields[i].bytes;
     }
     journal->recalled++;
+    if (!journal->holds) { /* it is not asked for twice */
+        free(entry->data);
+        entry->data = NULL;
+    }
     return STATUS_OK;
 }
 

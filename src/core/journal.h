@@ -27,6 +27,9 @@ struct journal_field {
 
 enum { JOURNAL_NAME_SIZE = 32 };
 
+/* No customer lies so far out, nor does a sum over all customers: its square is a number, too. */
+#define JOURNAL_FAR 1e100
+
 struct journal_entry {
     char step[JOURNAL_NAME_SIZE];
     int64_t bytes;
@@ -63,6 +66,16 @@ int64_t journal_mark(const struct journal *journal);
  * not fit the fields. */
 status_t journal_recall(struct journal *journal, const char *step, const struct journal_field *fields,
                         int count, bool *known) __attribute__((warn_unused_result));
+
+/* What is recalled may come from a damaged file; whoever uses it looks whether it can be. Local.
+ * EXIT_BAD_DATA: the checkpoint does not fit this job. */
+status_t journal_misfit(const char *step) __attribute__((warn_unused_result));
+/* Whether all of `values` are numbers within JOURNAL_FAR. */
+bool journal_are_places(const double *values, int64_t count);
+/* Whether all are from 0 to `most`. */
+bool journal_are_counts(const int64_t *values, int64_t count, int64_t most);
+/* Whether all are true or false, and not another byte. */
+bool journal_are_flags(const bool *values, int64_t count);
 
 /* Bytes of the outcome of `step`; -1 where it is not known. Local, alike on all ranks. */
 int64_t journal_known_bytes(const struct journal *journal, const char *step);

@@ -16,8 +16,9 @@ enum status_code {
     EXIT_NO_MEMORY = 71,
     EXIT_NO_OUTPUT = 73,
     EXIT_IO_ERROR = 74,
-    EXIT_INTERRUPTED = 75,
-    EXIT_BAD_CONFIG = 78
+    EXIT_INTERRUPTED = 75, /* a checkpoint is there to go on from */
+    EXIT_BAD_CONFIG = 78,
+    EXIT_STOPPED = 128 /* by a signal, and nothing was kept; main.c adds the signal's number, as shells do */
 };
 
 enum { STATUS_MESSAGE_SIZE = 1024 };

@@ -1,6 +1,7 @@
 #include "data/checkpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +24,9 @@ void checkpoint_free(struct checkpoint *checkpoint)
     *checkpoint = (struct checkpoint){.fact = {NULL}};
 }
 
-static status_t path_of(const char *directory, char **path)
+static status_t path_of(const char *directory, const char *name, char **path)
 {
-    if (asprintf(path, "%s/%s", directory, CHECKPOINT_NAME) < 0)
+    if (asprintf(path, "%s/%s", directory, name) < 0)
         *path = NULL;
     return status_of_allocation(*path, 1, "a path");
 }
@@ -33,7 +34,7 @@ static status_t path_of(const char *directory, char **path)
 bool checkpoint_exists(const char *directory)
 {
     char *path = NULL;
-    status_t status = path_of(directory, &path);
+    status_t status = path_of(directory, CHECKPOINT_NAME, &path);
     bool exists = !status && access(path, F_OK) == 0;
     status_free(status);
     free(path);
@@ -85,6 +86,20 @@ static status_t write_content(const char *partial, const struct checkpoint *chec
     return status;
 }
 
+status_t checkpoint_set_aside(const char *directory)
+{
+    char *path = NULL;
+    char *old = NULL;
+    status_t status = path_of(directory, CHECKPOINT_NAME, &path);
+    if (!status)
+        status = path_of(directory, CHECKPOINT_OLD_NAME, &old);
+    if (!status && rename(path, old) != 0)
+        status = status_new(EXIT_NO_OUTPUT, "%s: cannot be renamed: %s", path, strerror(errno));
+    free(path);
+    free(old);
+    return status;
+}
+
 status_t checkpoint_write(const char *directory, const struct checkpoint *checkpoint,
                           const struct journal *journal)
 {
@@ -111,12 +126,20 @@ static status_t damaged(const char *path, const char *what)
 static status_t read_file(const char *path, char **text, int64_t *size)
 {
     struct stat there = {.st_size = 0};
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+    /* A pipe would wait for somebody who writes into it. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "rb") : NULL;
+    if (!file) {
+        status_t status = status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+        if (descriptor >= 0)
+            (void)close(descriptor);
+        return status;
+    }
     status_t status = STATUS_OK;
-    if (fstat(fileno(file), &there) != 0)
+    if (fstat(descriptor, &there) != 0)
         status = status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+    else if (!S_ISREG(there.st_mode))
+        status = damaged(path, "it is not a regular file");
     *size = there.st_size;
     if (!status)
         status = memory_new(text, *size, 1, "a checkpoint");
@@ -189,7 +212,7 @@ status_t checkpoint_read(struct comm *comm, const char *directory, struct checkp
     char *text = NULL;
     int64_t size = 0;
     *checkpoint = (struct checkpoint){.fact = {NULL}};
-    status_t status = path_of(directory, &path);
+    status_t status = path_of(directory, CHECKPOINT_NAME, &path);
     if (!status && comm->rank == 0) {
         status = read_file(path, &text, &size);
         if (!status)

@@ -14,6 +14,8 @@
 
 /* In the output directory. */
 #define CHECKPOINT_NAME "checkpoint.lohko"
+/* That of an earlier job, once another one begins without it. */
+#define CHECKPOINT_OLD_NAME "checkpoint.lohko.old"
 
 /* What a journal belongs to: texts, by which a job knows its own. */
 enum checkpoint_fact {
@@ -35,6 +37,9 @@ status_t checkpoint_write(const char *directory, const struct checkpoint *checkp
 
 /* Whether there is such a file. Local. */
 bool checkpoint_exists(const char *directory);
+
+/* Gives it its other name, in place of one that has it. Local: rank 0. EXIT_NO_OUTPUT. */
+status_t checkpoint_set_aside(const char *directory) __attribute__((warn_unused_result));
 
 /* Reads it on rank 0, for all: fills in the facts and adds the entries to the journal. EXIT_NO_INPUT where it
  * cannot be read or is damaged. Collective. */

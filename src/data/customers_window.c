@@ -7,6 +7,7 @@
 #include "core/memory.h"
 
 struct customers_window {
+    const char *path; /* of the input, for messages */
     const struct preparation *preparation;
     struct table_reader *reader;
     struct customers_place *place; /* as many as there are blocks, like the next */
@@ -27,6 +28,7 @@ status_t customers_window_open(struct table *table, const struct preparation *pr
     status_t status = memory_new(window, 1, sizeof **window, "a window of the input");
     if (status)
         return status;
+    (*window)->path = table->source->path;
     (*window)->preparation = preparation;
     status = table_reader_open(table, &(*window)->reader);
     if (!status)
@@ -72,8 +74,8 @@ static status_t take_block(void *context, const struct raw_block *raw)
     customers_squares(window->tiles, customers->features, pair);
     if (pair[0] != squares[0] || pair[1] != squares[1])
         return status_new(EXIT_IO_ERROR,
-                          "the input has changed since it was read first, in rows %" PRId64 " to %" PRId64,
-                          raw->first_row, raw->first_row + raw->rows - 1);
+                          "%s: changed since it was read first, in rows %" PRId64 " to %" PRId64,
+                          window->path, raw->first_row, raw->first_row + raw->rows - 1);
     struct block block = {.block = raw->block,
                           .local = raw->local,
                           .position = window->place[window->next++].position,

@@ -116,6 +116,8 @@ static status_t read_values(const struct results_input *input, const struct resu
         status = memory_new(&read, count_of(wanted), sizeof(int64_t), wanted->name);
     if (!status && H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, read) < 0)
         status = h5_failure(EXIT_BAD_DATA, "%s: %s cannot be read", input->path, wanted->name);
+    if (!status)
+        status = h5_name_failure(input->path, h5_check_length(dataset));
     h5_close(type);
     h5_close(dataset);
     if (status)

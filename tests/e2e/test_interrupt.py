@@ -1,14 +1,12 @@
 """A fit that is asked to stop ends with 75 and goes on later to the same bytes; a checkpoint of another job is refused."""
 
-import ctypes
-import ctypes.util
 import shutil
 import signal
-import struct
 
 import h5py
 import numpy as np
 import pytest
+from checkpoints import put_together, take_apart, xxh3
 from conftest import RESULT_FILES, blobs, datasets, error_lines, fit, lohko, write_config, write_matrix
 from interruption import AT_SECOND_CHECKPOINT, STOP, Job, contents, faults, run  # noqa: F401 (a fixture)
 from test_same_bytes import differing
@@ -26,6 +24,8 @@ CASES = {
 }
 RESUME = ["--run.resume=true", "--run.checkpoint=600"]  # a checkpoint a step would take a flush to the disk a step
 ON = "checkpoint written: run it again with --run.resume to go on"
+STOPPED = 128 + signal.SIGTERM
+NOTHING = "stopped by a signal; nothing was kept"
 
 
 @pytest.fixture(scope="module")
@@ -148,9 +148,7 @@ def test_stopped_before_there_is_anything(tmp_path, customers, faults):  # noqa:
         job.send(signal.SIGTERM)
         job.go_on()
         done = job.end()
-    assert done.returncode == 75 and error_lines(done.stderr) == [
-        "lohko: stopped by a signal before there was anything to keep: run it again"
-    ]
+    assert done.returncode == STOPPED and error_lines(done.stderr) == [f"lohko: {NOTHING}: run it again"]
     assert contents(tmp_path / "results") == {}
 
 
@@ -161,8 +159,8 @@ def test_without_checkpoints(tmp_path, customers, faults):  # noqa: F811
         job.send(signal.SIGTERM)
         job.go_on()
         done = job.end()
-    assert done.returncode == 75 and len(error_lines(done.stderr)) == 1
-    assert "before there was anything to keep" in done.stderr or "run.checkpoint is 0" in done.stderr
+    assert done.returncode == STOPPED
+    assert error_lines(done.stderr) == [f"lohko: {NOTHING}, as run.checkpoint is 0: run it again"]
     assert contents(tmp_path / "results") == {}
 
 
@@ -181,11 +179,26 @@ def test_a_job_that_does_not_go_on_says_so(tmp_path, customers, stopped, whole):
     config = moved(stopped, tmp_path)
     done = lohko("fit", config, "--run.checkpoint=600")
     assert done.returncode == 0 and "is of a job that did not end; this one begins at the beginning" in done.stderr
-    same_as(tmp_path / "results", whole("kmeans"))
+    same_as(tmp_path / "results", whole("kmeans"))  # and nothing else is left
     config = write_config(tmp_path / "new", customers, **KMEANS)
     done = lohko("fit", config, *RESUME)
     assert done.returncode == 0 and "there is no checkpoint" in done.stderr
     same_as(tmp_path / "new" / "results", whole("kmeans"))
+
+
+def test_another_job_in_the_same_directory(tmp_path, stopped, faults):  # noqa: F811
+    """Stopped before it has kept anything, it finds nothing of the first one when it begins again as schedulers do."""
+    config = moved(stopped, tmp_path)
+    before = contents(tmp_path / "results")[CHECKPOINT]
+    with Job(faults, f"0 open in.h5 0 {STOP}", "fit", config, "-q", "--segments.k=5") as job:
+        job.wait_until_stopped()
+        job.send(signal.SIGTERM)
+        job.go_on()
+        assert job.end().returncode == STOPPED
+    assert contents(tmp_path / "results") == {f"{CHECKPOINT}.old": before}
+    done = lohko("fit", config, "--segments.k=5", *RESUME)
+    assert done.returncode == 0 and "there is no checkpoint" in done.stderr
+    assert set(contents(tmp_path / "results")) == RESULT_FILES
 
 
 # ---- a checkpoint of another job -----------------------------------------------------------------------------------
@@ -221,6 +234,41 @@ def test_another_config(tmp_path, stopped, option, words):
     refused(moved(stopped, tmp_path), 78, [CHECKPOINT, *words], option)
 
 
+WEIGHTS = {f"feature_{name}_with_a_long_name": 1.0 for name in range(8)}
+
+
+@pytest.mark.parametrize("setting, then, now, words", [
+    ("prepare.weight", WEIGHTS, WEIGHTS | {"feature_7_with_a_long_name": 9.0}, ["entry 8 of prepare.weight", "was 1", "is 9"]),
+    ("hierarchy.levels", list(range(2, 60)), [*range(2, 59), 70], ["entry 58 of hierarchy.levels", "was 59", "is 70"]),
+    ("hierarchy.levels", list(range(2, 60)), list(range(2, 59)), ["entry 58 of hierarchy.levels", "was 59", "is not there"]),
+])
+def test_another_config_behind_what_a_message_shows(tmp_path, faults, setting, then, now, words):  # noqa: F811
+    path = tmp_path / "in.h5"
+    with h5py.File(path, "w") as file:
+        file["features"] = blobs(3000, 8, 6, 3, spread=2)
+        file["features"].attrs["feature_names"] = list(WEIGHTS)
+    key = setting.replace(".", "__")
+    config = write_config(tmp_path, path, **KMEANS | {key: then})
+    assert run(faults, f"0 rename {CHECKPOINT} 3 {-signal.SIGTERM}", "fit", config, "-q").returncode == 75
+    write_config(tmp_path, path, **KMEANS | {key: now})
+    refused(config, 78, [CHECKPOINT, *words])
+    write_config(tmp_path, path, **KMEANS | {key: then})
+    assert lohko("fit", config, "-q", *RESUME).returncode == 0
+
+
+def test_other_customers_of_the_same_values(tmp_path, customers, faults):  # noqa: F811
+    """Under input.duplicates: first, ids decide who takes part."""
+    shutil.copy(customers, tmp_path / "in.h5")
+    config = write_config(tmp_path, tmp_path / "in.h5", **KMEANS | {"input__duplicates": "first"})
+    for twin in (3000, 3001):
+        with h5py.File(tmp_path / "in.h5", "r+") as file:
+            file["customer_id"][:] = np.arange(6000)
+            file["customer_id"][twin] = 0
+        if twin == 3000:
+            assert run(faults, f"0 rename {CHECKPOINT} 3 {-signal.SIGTERM}", "fit", config, "-q").returncode == 75
+    refused(config, 65, ["the input was", "5999 customers, checksum"])
+
+
 def test_another_input(tmp_path, customers, stopped):
     config = moved(stopped, tmp_path)
     shutil.copy(customers, tmp_path / "copy.h5")
@@ -238,15 +286,6 @@ def test_what_may_differ(tmp_path, customers, stopped, whole):
     done = lohko("fit", config, "--run.resume=true", *options)
     assert done.returncode == 0 and "going on" in done.stderr, done.stderr
     same_as(tmp_path / "results", whole("kmeans"))
-
-
-def xxh3(data: bytes) -> bytes:
-    name = ctypes.util.find_library("xxhash")
-    if not name:
-        pytest.skip("there is no shared libxxhash")
-    function = ctypes.CDLL(name).XXH3_64bits
-    function.restype, function.argtypes = ctypes.c_uint64, [ctypes.c_char_p, ctypes.c_size_t]
-    return struct.pack("=Q", function(data, len(data)))
 
 
 def test_another_program(tmp_path, stopped):
@@ -275,12 +314,9 @@ def test_an_entry_that_does_not_fit(tmp_path, stopped):
     """Whole by its checksum, but not what this job would have kept: the name of the first step is another."""
     config = moved(stopped, tmp_path)
     path = tmp_path / "results" / CHECKPOINT
-    content = path.read_bytes()[:-8]
-    at = len(b"lohko checkpoint 1\n")
-    for _ in range(4):  # what it belongs to
-        at += 40 + struct.unpack_from("=q", content, at + 32)[0]
-    content = content[:at] + b"?" + content[at + 1 :]
-    path.write_bytes(content + xxh3(content))
+    facts, entries = take_apart(path.read_bytes())
+    entries[0] = (b"?" + entries[0][0][1:], entries[0][1])
+    path.write_bytes(put_together(facts, entries))
     refused(config, 65, ["the checkpoint does not fit this job"])
 
 
@@ -306,8 +342,8 @@ def test_assign_compare_generate(tmp_path, customers, whole, faults, ranks):  # 
     cases = [(assign, "write results.h5.partial 2"), (compare, "read results.h5 9"), (generate, "write new.h5.partial 0")]
     for arguments, moment in cases:
         done = interrupted(faults, f"0 {moment} {STOP}", *arguments, ranks=ranks)
-        assert done.returncode == 75 and len(error_lines(done.stderr)) == 1, (arguments[0], done.stderr)
-        assert "stopped by a signal" in done.stderr and contents(out) == {}
+        assert done.returncode == STOPPED, (arguments[0], done.returncode, done.stderr)
+        assert error_lines(done.stderr) == [f"lohko: {NOTHING}: run it again"] and contents(out) == {}
     for arguments, last in [(assign, "results.h5"), (compare, "results.h5"), (generate, "new.h5")]:
         done = interrupted(faults, f"0 rename {last} 0 {STOP}", *arguments, ranks=ranks)
         assert done.returncode == 0, (arguments[0], done.returncode, done.stderr)

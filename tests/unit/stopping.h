@@ -70,7 +70,7 @@ SUPPORT bool stopping_run(const struct stopping *job, int who, struct journal *j
     stopping_asked = 0;
     comm->journal = NULL;
     comm->stop = NULL;
-    bool stopped = status && status->code == EXIT_INTERRUPTED;
+    bool stopped = status && status->code == EXIT_STOPPED;
     if (stopped)
         status_free(status);
     else

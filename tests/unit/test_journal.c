@@ -1,6 +1,9 @@
 /* ranks: 1 */
 /* The journal: what is kept is recalled in the order of the steps, and nothing else. */
 #include "core/journal.h"
+#include <math.h>
+#include <string.h>
+
 #include "support.h"
 
 /* Keeps one number. */
@@ -149,6 +152,28 @@ static void what_does_not_fit_is_refused(void **state)
     journal_close(&again);
 }
 
+/* What a file may hold where places, counts and flags are expected. */
+static void values_that_cannot_be_are_told(void **state)
+{
+    (void)state;
+    const double place[] = {0, -1e99, JOURNAL_FAR, NAN, 1e101, -INFINITY};
+    assert_true(journal_are_places(place, 3) && journal_are_places(place, 0));
+    for (int i = 3; i < 6; i++)
+        assert_false(journal_are_places(place + i, 1));
+    assert_false(journal_are_places(place + 2, 2));
+    const int64_t count[] = {0, 7, 8, -1};
+    assert_true(journal_are_counts(count, 2, 7));
+    assert_false(journal_are_counts(count, 3, 7) || journal_are_counts(count + 3, 1, INT64_MAX));
+    bool flag[] = {true, false, true};
+    assert_true(journal_are_flags(flag, 3));
+    memset(flag + 2, 2, 1);
+    assert_false(journal_are_flags(flag, 3));
+    status_t status = journal_misfit("a step");
+    assert_int_equal(status->code, EXIT_BAD_DATA);
+    assert_string_equal(status->message, "the checkpoint does not fit this job: a step");
+    status_free(status);
+}
+
 static void fields_follow_each_other_and_may_be_empty(void **state)
 {
     (void)state;
@@ -259,6 +284,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_outer_step_goes_on_with_what_its_inner_ones_kept),
     cmocka_unit_test(a_loop_keeps_its_newest_state),
     cmocka_unit_test(what_does_not_fit_is_refused),
+    cmocka_unit_test(values_that_cannot_be_are_told),
     cmocka_unit_test(fields_follow_each_other_and_may_be_empty),
     cmocka_unit_test(other_ranks_hold_nothing),
     cmocka_unit_test(without_memory_nothing_more_is_kept),
