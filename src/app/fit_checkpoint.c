@@ -263,7 +263,7 @@ static status_t write_last(struct fit *fit)
     const struct journal *journal = &fit->checkpoint.journal;
     if (journal->is_lost)
         return status_new(EXIT_NO_MEMORY, "memory was short");
-    if (!fit->checkpoint.begun || journal->count == 0 || fit->config.checkpoint <= 0)
+    if (!fit->checkpoint.begun || journal->kept == 0 || fit->config.checkpoint <= 0)
         return STATUS_OK;
     return write_now(fit);
 }
@@ -272,7 +272,7 @@ static status_t tell_stop(struct fit *fit)
 {
     struct fit_checkpoint *checkpoint = &fit->checkpoint;
     bool older = checkpoint->written || (fit->config.resume && checkpoint_exists(fit->config.output));
-    bool newer = checkpoint->begun && checkpoint->journal.count > 0 && fit->config.checkpoint > 0;
+    bool newer = checkpoint->begun && checkpoint->journal.kept > 0 && fit->config.checkpoint > 0;
     status_t failed = write_last(fit);
     status_t status = STATUS_OK;
     if (failed)

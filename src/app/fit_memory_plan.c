@@ -8,6 +8,8 @@
 #include "cluster/panel.h"
 #include "core/memory.h"
 
+enum { USUAL_LEAVES = 4096 }; /* of micro-clusters; fewer save next to nothing */
+
 /* ---- what is kept ---- */
 
 /* At any time, with so much of the customers in memory and models that remember up to so much. */
@@ -92,7 +94,8 @@ static status_t refuse(const struct fit *fit, const struct fit_needs *needs, int
     double least = most_bytes(needs, 0.0, 0.0);
     char what[160];
     bool is_judging = needs->least[FIT_JUDGING] > budget;
-    bool is_tree = needs->least[FIT_GROWING] > budget;
+    struct hierarchy_settings tree = fit_hierarchy_settings(config, customers);
+    bool is_tree = needs->least[FIT_GROWING] > budget && (tree.every_customer || tree.leaves > USUAL_LEAVES);
     bool is_more = fmax(needs->least[FIT_LOOKING], needs->least[FIT_LEARNING]) > budget;
     if (is_more || (!is_judging && !is_tree))
         return short_of(fit, least, ", and then reads its customers again on each pass",

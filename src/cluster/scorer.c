@@ -187,10 +187,10 @@ static status_t check_distances(const struct scorer *scorer, const struct raw_bl
             if (!(fabs(prepared) < PREPARE_LARGEST))
                 return status_new(EXIT_BAD_DATA,
                                   "%s: %s is %g in row %" PRId64
-                                  ", which is %g in prepared units, too far to measure distances",
+                                  ", which is %g in the prepared units of %s, too far to measure distances",
                                   scorer->path, model->name[f],
                                   block->value[model->preparation.feature[f].column * BLOCK_ROWS + i],
-                                  block->first_row + i, prepared);
+                                  block->first_row + i, prepared, model->path);
         }
     }
     return STATUS_OK;

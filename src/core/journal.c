@@ -185,6 +185,7 @@ status_t journal_keep(struct journal *journal, int64_t mark, const char *step,
     if (journal->is_lost)
         drop(journal, 0);
     journal->recalled = journal->count;
+    journal->kept++;
     if (!journal->is_lost)
         write_when_due(journal);
     return STATUS_OK;

@@ -46,6 +46,7 @@ struct journal {
     int64_t count;
     int64_t capacity;
     int64_t recalled; /* entries that the steps of this run have asked for */
+    int64_t kept;     /* times that a step of this run has kept its outcome */
     bool holds;       /* rank 0: what is kept is held, too */
     bool is_lost;     /* memory was short once: nothing more is kept, what has been written stays */
     double interval;  /* seconds between two calls of `write`; 0: it is not called */

@@ -4,9 +4,14 @@
  *
  *   LOHKO_FAULT="RANK CALL NAME COUNT WHAT"
  *
- * RANK: a number, or * for all. CALL: open, read, write, reserve, flush, rename, remove. NAME: what the path
- * ends with. COUNT: the first such call is 0; with a + before it that one and all after. WHAT: an errno, or
- * -SIGNAL, which the process sends itself before the call. */
+ * RANK: a number, or * for all. CALL: open, create, read, write, reserve, flush, rename, remove. NAME: what
+ * the path ends with. COUNT: the first such call is 0; with a + before it that one and all after. WHAT: an
+ * errno, or -SIGNAL, which the process sends itself before the call, or 0: nothing happens, and at the end
+ * the rank says on stderr how many such calls there were.
+ *
+ * "create" is fopen for writing. The C library writes streams by calls of its own, which a preloaded
+ * library does not see: where writes are to fail, fopen returns a stream that writes by a function given
+ * here. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,6 +34,7 @@ struct fault {
     bool onwards;
     long count;
     int what;
+    long calls; /* so far */
 };
 
 static struct fault fault;
@@ -47,6 +53,12 @@ static __attribute__((constructor)) void arm(void)
     fault.armed = strcmp(rank, "*") == 0 || strcmp(rank, mine ? mine : "0") == 0;
 }
 
+static __attribute__((destructor)) void tell(void)
+{
+    if (fault.armed && fault.what == 0 && fault.calls > 0)
+        fprintf(stderr, "faults: %ld calls\n", fault.calls);
+}
+
 static bool ends_with(const char *path, const char *name)
 {
     size_t length = strlen(path);
@@ -56,10 +68,11 @@ static bool ends_with(const char *path, const char *name)
 /* Whether this call is to fail; errno says how. */
 static bool fails(const char *call, const char *path)
 {
-    static long calls;
     if (!fault.armed || strcmp(call, fault.call) != 0 || !ends_with(path, fault.name))
         return false;
-    long call_number = calls++;
+    long call_number = fault.calls++;
+    if (fault.what == 0)
+        return false;
     if (fault.onwards ? call_number < fault.count : call_number != fault.count)
         return false;
     if (fault.what < 0)
@@ -96,6 +109,51 @@ static bool fails_at(const char *call, int descriptor)
     }
 OPEN(open)
 OPEN(open64)
+
+struct file_written {
+    int descriptor;
+    char path[PATH_MAX];
+};
+
+static ssize_t write_stream(void *cookie, const char *data, size_t size)
+{
+    const struct file_written *file = cookie;
+    ssize_t written = fails("write", file->path) ? -1 : write(file->descriptor, data, size);
+    return written < 0 ? 0 : written;
+}
+
+static int close_stream(void *cookie)
+{
+    struct file_written *file = cookie;
+    int failed = close(file->descriptor);
+    free(file);
+    return failed;
+}
+
+static FILE *open_stream(const char *path)
+{
+    cookie_io_functions_t functions = {.write = write_stream, .close = close_stream};
+    struct file_written *file = malloc(sizeof *file);
+    if (!file)
+        return NULL;
+    snprintf(file->path, sizeof file->path, "%s", path);
+    file->descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    FILE *stream = file->descriptor < 0 ? NULL : fopencookie(file, "w", functions);
+    if (!stream)
+        free(file);
+    return stream;
+}
+
+#define FOPEN(opener)                                                                                        \
+    FILE *opener(const char *path, const char *mode)                                                         \
+    {                                                                                                        \
+        if (mode[0] == 'w' && fails("create", path))                                                         \
+            return NULL;                                                                                     \
+        bool written = mode[0] == 'w' && fault.armed && strcmp(fault.call, "write") == 0;                    \
+        return written && ends_with(path, fault.name) ? open_stream(path) : (NEXT(opener))(path, mode);      \
+    }
+FOPEN(fopen)
+FOPEN(fopen64)
 
 #define ON_DESCRIPTOR(call, type, name, parameters, ...)                                                     \
     type name parameters                                                                                     \

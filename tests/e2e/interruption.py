@@ -10,7 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import ENVIRONMENT, command
+from conftest import ENVIRONMENT, RESULT_FILES, command, datasets
+from test_same_bytes import differing
 
 SOURCE = Path(__file__).with_name("faults.c")
 TIMEOUT = 60
@@ -132,3 +133,18 @@ class Job:
 
 def contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()} if directory.is_dir() else {}
+
+
+def same_as(found: Path, expected: SimpleNamespace):
+    """The results in a directory, and nothing else there, against those of an uninterrupted run."""
+    assert {path.name for path in found.iterdir()} == RESULT_FILES
+    assert differing(datasets(found / "results.h5"), expected.data) == []
+    assert (found / "segments.csv").read_bytes() == (expected.directory / "segments.csv").read_bytes()
+
+
+def calls(library, which, *arguments, ranks=None) -> int:
+    """How many calls of a kind one rank makes in an undisturbed run; `which`: the fault without its last two words."""
+    done = run(library, f"{which} 0 0", *arguments, ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    (count,) = [line.split()[1] for line in done.stderr.splitlines() if line.startswith("faults: ")]
+    return int(count)

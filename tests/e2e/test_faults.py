@@ -5,19 +5,22 @@ import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, RESULT_FILES, blobs, command, datasets, error_lines, fit, lohko, write_config, write_matrix
-from interruption import AT_SECOND_CHECKPOINT, STOP, Job, contents, faults, is_alive, run, wait_for  # noqa: F401 (a fixture)
-from test_same_bytes import differing
+from conftest import ENVIRONMENT, RESULT_FILES, blobs, command, error_lines, fit, lohko, write_config, write_matrix
+from interruption import (  # noqa: F401 (a fixture)
+    AT_SECOND_CHECKPOINT, STOP, Job, contents, faults, is_alive, run, same_as, wait_for
+)
 
 CHECKPOINT = "checkpoint.lohko"
 SETTINGS = {"segments__k": 7, "kmeans__batch": 2048, "kmeans__tolerance": 0, "run__checkpoint": 1e-6}
 SELDOM = SETTINGS | {"run__checkpoint": 600}  # the same job, with no flush to the disk after every step
 RESUME = ["--run.resume=true", "--run.checkpoint=600"]
 EIO, EACCES, ENOSPC, EDQUOT = 5, 13, 28, 122
+REFUSALS = [(EDQUOT, "quota"), (ENOSPC, "No space")]
 SOON = 20  # seconds in which a job ends whose rank was killed; on an idle machine it is less than two
 
 
@@ -30,12 +33,6 @@ def customers(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(customers, tmp_path_factory):
     return fit(tmp_path_factory.mktemp("whole"), customers, **SELDOM)
-
-
-def same_as(found, expected):
-    assert {path.name for path in found.iterdir()} == RESULT_FILES
-    assert differing(datasets(found / "results.h5"), expected.data) == []
-    assert (found / "segments.csv").read_bytes() == (expected.directory / "segments.csv").read_bytes()
 
 
 def fails(library, fault, config, code, words, *options, ranks=None):
@@ -124,8 +121,10 @@ def test_a_read_error_on_one_rank(unreadable, whole):
 
 @pytest.mark.parametrize("ranks, rank, which", [(None, 0, 0), (None, 0, 2), (2, 0, 2), (2, 1, 0)])
 def test_one_rank_cannot_open(tmp_path, customers, faults, ranks, rank, which):  # noqa: F811
+    """A rank other than the first is named: what is refused there may be allowed elsewhere."""
     config = write_config(tmp_path, customers, **SELDOM)
-    fails(faults, f"{rank} open in.h5 {which} {EACCES}", config, 66, ["in.h5", "Permission denied"], ranks=ranks)
+    words = ["in.h5", "Permission denied"] + ([f"on rank {rank}"] if rank > 0 else [])
+    fails(faults, f"{rank} open in.h5 {which} {EACCES}", config, 66, words, ranks=ranks)
 
 
 def test_a_file_that_is_cut_short_under_the_job(tmp_path, unreadable, faults):  # noqa: F811
@@ -147,64 +146,81 @@ def test_a_file_that_is_cut_short_under_the_job(tmp_path, unreadable, faults):  
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment, ranks", [
-    ("reserve results.h5.partial 0", None), ("write results.h5.partial +2", None), ("write results.h5.partial +7", 2),
-    ("flush results.h5.partial 0", None), ("flush segments.csv.partial 0", 2), ("rename summary.json 0", None),
+@pytest.mark.parametrize("moment, ranks, code", [
+    ("reserve results.h5.partial 0", None, 74), ("write results.h5.partial +2", None, 74),
+    ("write results.h5.partial +7", 2, 74), ("flush results.h5.partial 0", None, 74),
+    ("create segments.csv.partial 0", None, 73), ("write segments.csv.partial +0", None, 74),
+    ("flush segments.csv.partial 0", 2, 74), ("write summary.json.partial +0", None, 74),
+    ("rename summary.json 0", None, 74),
 ])
-@pytest.mark.parametrize("error, word", [(EDQUOT, "quota"), (ENOSPC, "No space")])
-def test_results_that_cannot_be_written(tmp_path, customers, whole, faults, moment, ranks, error, word):  # noqa: F811
+@pytest.mark.parametrize("error, word", REFUSALS)
+def test_results_that_cannot_be_written(
+    tmp_path, customers, whole, faults, moment, ranks, code, error, word  # noqa: F811
+):
     """The disk is full, or the quota used up, wherever the system says it: also only when the file is flushed."""
     config = write_config(tmp_path, customers, **SETTINGS)
     (tmp_path / "results").mkdir()
     for name in RESULT_FILES:
         (tmp_path / "results" / name).write_bytes(b"earlier")
-    fails(faults, f"0 {moment} {error}", config, 74, [word], ranks=ranks)
+    fails(faults, f"0 {moment} {error}", config, code, [word], ranks=ranks)
     assert CHECKPOINT in contents(tmp_path / "results")
     again = lohko("fit", config, *RESUME)
     assert again.returncode == 0 and "going on" in again.stderr
     same_as(tmp_path / "results", whole)
 
 
-@pytest.mark.parametrize("moment", ["open checkpoint.lohko.partial +1", "flush checkpoint.lohko.partial +1",
-                                    "rename checkpoint.lohko +1"])
-def test_a_checkpoint_that_cannot_be_written(tmp_path, customers, whole, faults, moment):  # noqa: F811
+@pytest.mark.parametrize("moment", [
+    "create checkpoint.lohko.partial +1", "write checkpoint.lohko.partial +4", "open checkpoint.lohko.partial +1",
+    "flush checkpoint.lohko.partial +1", "rename checkpoint.lohko +1",
+])
+@pytest.mark.parametrize("error, word, ranks", [(*REFUSALS[0], 2), (*REFUSALS[1], None)])
+def test_a_checkpoint_that_cannot_be_written(
+    tmp_path, customers, whole, faults, moment, error, word, ranks  # noqa: F811
+):
     """The one before stays, and the job goes on to its end."""
     config = write_config(tmp_path, customers, **SETTINGS)
-    done = run(faults, f"0 {moment} {EDQUOT}", "fit", config, "-q", ranks=2)
+    done = run(faults, f"0 {moment} {error}", "fit", config, "-q", ranks=ranks)
     warnings = [line for line in error_lines(done.stderr) if "no checkpoint" in line]
     assert done.returncode == 0 and warnings and len(warnings) == len(error_lines(done.stderr)), done.stderr
-    assert all("quota" in line and "the one before stays" in line for line in warnings), warnings
+    assert all(word in line and "the one before stays" in line for line in warnings), warnings
     same_as(tmp_path / "results", whole)
 
 
-def test_stopped_when_no_checkpoint_can_be_written(tmp_path, customers, whole, faults):  # noqa: F811
+@pytest.mark.parametrize("moment", ["flush checkpoint.lohko.partial", "write checkpoint.lohko.partial"])
+@pytest.mark.parametrize("error, word", REFUSALS)
+def test_stopped_when_no_checkpoint_can_be_written(
+    tmp_path, customers, whole, faults, moment, error, word  # noqa: F811
+):
     """The last one that could be is what the job goes on from."""
     config = write_config(tmp_path, customers, **SETTINGS)
     done = run(faults, f"0 rename {CHECKPOINT} 1 {-signal.SIGTERM}", "fit", config, "-q")
     assert done.returncode == 75
     before = contents(tmp_path / "results")
-    with Job(faults, f"0 flush {CHECKPOINT}.partial +0 {ENOSPC}", "fit", config, "--run.resume=true") as job:
+    with Job(faults, f"0 {moment} +0 {error}", "fit", config, "--run.resume=true") as job:
         next(line for line in job.process.stderr if "no checkpoint" in line)
         job.process.terminate()
         done = job.end()
     if done.returncode != 0:  # it may have come to its end before it heard
         assert done.returncode == 74 and "no checkpoint could be written" in done.stderr, done.stderr
+        assert word in done.stderr and "the one before stays" in done.stderr, done.stderr
         assert contents(tmp_path / "results") == before
         assert lohko("fit", config, "-q", *RESUME).returncode == 0
     same_as(tmp_path / "results", whole)
 
 
-@pytest.mark.parametrize("moment, code", [
-    ("0 write a.h5.partial +0", 73), ("0 write a.h5.partial +1", 74), ("1 write a.h5.partial +1", 74),
-    ("1 open a.h5.partial 0", 74), ("1 flush a.h5.partial 0", 74), ("* flush a.h5.partial 0", 74), ("0 rename a.h5 0", 74),
+@pytest.mark.parametrize("moment, code, error, word", [
+    ("0 write a.h5.partial +0", 73, *REFUSALS[0]), ("0 write a.h5.partial +1", 74, *REFUSALS[1]),
+    ("1 write a.h5.partial +1", 74, *REFUSALS[0]), ("1 write a.h5.partial +1", 74, *REFUSALS[1]),
+    ("1 open a.h5.partial 0", 74, *REFUSALS[0]), ("1 flush a.h5.partial 0", 74, *REFUSALS[1]),
+    ("* flush a.h5.partial 0", 74, *REFUSALS[0]), ("0 rename a.h5 0", 74, *REFUSALS[1]),
 ])
-def test_generated_customers_that_cannot_be_written(tmp_path, faults, moment, code):  # noqa: F811
+def test_generated_customers_that_cannot_be_written(tmp_path, faults, moment, code, error, word):  # noqa: F811
     """On one rank or all of them: one line, and the older file."""
     (tmp_path / "a.h5").write_bytes(b"earlier")
     sizes = ["--customers", 9000, "--features", 3, "--segments", 2, "--output", tmp_path / "a.h5"]
-    done = run(faults, f"{moment} {EDQUOT}", "generate", *sizes, "-q", ranks=2)
+    done = run(faults, f"{moment} {error}", "generate", *sizes, "-q", ranks=2)
     assert done.returncode == code and len(error_lines(done.stderr)) == 1, (done.returncode, done.stderr)
-    assert "a.h5" in done.stderr and "quota" in done.stderr
+    assert "a.h5" in done.stderr and word in done.stderr
     assert contents(tmp_path) == {"a.h5": b"earlier"}
 
 
@@ -266,22 +282,51 @@ def test_the_directory_goes_while_it_runs(tmp_path, customers, faults, ranks):  
 # ---- nobody listens ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ranks", [None, 2])
-def test_nobody_reads_the_messages(tmp_path, customers, whole, ranks):
-    """`lohko fit ... 2>&1 | head -1`: the results are there all the same; the code says that a table was lost."""
-    config = write_config(tmp_path, customers, **SELDOM)
+def run_unread(config, ranks=None, is_stderr_read=False) -> int:
+    """The code of a run into a pipe that nobody reads; mpirun may end before its ranks do."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
         command("fit", config, "-v", ranks=ranks), env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=writing,
-        stderr=writing, timeout=60,
+        stderr=subprocess.DEVNULL if is_stderr_read else writing, timeout=60,
     )
     os.close(writing)
-    if not ranks:  # mpirun itself may end at its first line
-        assert done.returncode == 74
-        same_as(tmp_path / "results", whole)
-    else:
-        assert not [name for name in contents(tmp_path / "results") if "partial" in name] or done.returncode != 0
+    wait_for(lambda: not is_running(config), SOON)
+    return done.returncode
+
+
+def is_running(config):
+    """Whether there is a process with this argument."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if bytes(config) in path.read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            pass
+    return False
+
+
+def test_nobody_reads_the_messages(tmp_path, customers, whole):
+    """`lohko fit ... 2>&1 | head -1`: the results are there all the same; the code says that a table was lost."""
+    assert run_unread(write_config(tmp_path, customers, **SELDOM)) == 74
+    same_as(tmp_path / "results", whole)
+
+
+def test_nobody_reads_the_table_of_several_ranks(tmp_path, customers, whole):
+    """It is printed when the results are in place. The code is what mpirun makes of it."""
+    run_unread(write_config(tmp_path, customers, **SELDOM), ranks=2, is_stderr_read=True)
+    same_as(tmp_path / "results", whole)
+
+
+def test_nobody_reads_the_messages_of_several_ranks(tmp_path, customers, whole):
+    """mpirun itself (Open MPI 4.1) does not outlive that, and may end its ranks: all results or none, and the
+    job can be run again."""
+    config = write_config(tmp_path, customers, **SELDOM)
+    run_unread(config, ranks=2)
+    if set(contents(tmp_path / "results")) != RESULT_FILES:
+        assert "results.h5" not in contents(tmp_path / "results")
+        assert lohko("fit", config, "-q", *RESUME).returncode == 0
+    same_as(tmp_path / "results", whole)
 
 
 @pytest.mark.parametrize("closed", ["stdout", "stderr", "stdin"])

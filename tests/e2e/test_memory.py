@@ -1,11 +1,18 @@
 """More customers than memory: with less than they need, as many stay in memory as may, the others are read again, and
-every dataset has the same bytes. What is said to be needed is enough, and not exceeded."""
+every dataset has the same bytes. What is said to be needed is enough, and not exceeded. Jobs that are stopped, or fail,
+while they read again."""
 
+import os
 import re
+import shutil
+import signal
+from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 from conftest import blobs, datasets, error_lines, fit, lohko, write_config, write_matrix
+from interruption import STOP, Job, calls, contents, faults, run, same_as  # noqa: F401 (a fixture)
 from test_same_bytes import differing
 
 CUSTOMERS = 450_000
@@ -83,18 +90,24 @@ def test_chunks_and_missing_values(tmp_path):
     assert check(tmp_path, path, prepare__missing="drop", **QUICK) < 60
 
 
-def test_last_year(tmp_path, customers):
-    """The join takes more than reading again does: what is left is no less than all."""
-    before = fit(tmp_path / "before", customers, **QUICK)
-    settings = {"previous__results": str(before.directory / "results.h5"), **QUICK}
+def test_last_year(tmp_path):
+    """The join of the two years takes 128 MiB while no customers are in memory yet, so that all of fewer fit later."""
+    customers = write_matrix(tmp_path / "in.h5", blobs(400_000, 80, 3, 3).astype("f4"))
+    settings = {"segments__k": 3, "kmeans__restarts": 1, "hierarchy__leaves": 0}
+    before = fit(tmp_path / "before", customers, **settings)
+    settings["previous__results"] = str(before.directory / "results.h5")
     bytes_ = least(tmp_path, customers, **settings)
-    found = {}
+    done = {}
     for name, memory in (("whole", "auto"), ("some", bytes_)):
         config = write_config(tmp_path / name, customers, run__memory=memory, **settings)
-        done = lohko("fit", config)
-        assert done.returncode == 0, done.stderr
-        found[name] = datasets(tmp_path / name / "results" / "results.h5")
-    assert differing(found["some"], found["whole"]) == []
+        done[name] = lohko("fit", config)
+        assert done[name].returncode == 0, done[name].stderr
+    assert "read again" not in done["whole"].stderr
+    assert 20 < stated(done["some"])[1] < 80
+    found = [datasets(tmp_path / name / "results" / "results.h5") for name in done]
+    assert differing(*found) == []
+    migration = [(tmp_path / name / "results" / "migration.csv").read_bytes() for name in done]
+    assert migration[0] == migration[1]
 
 
 def test_one_byte_less_is_refused(tmp_path, customers):
@@ -114,3 +127,110 @@ def test_replicates_and_trees_are_named(tmp_path, customers):
     done = lohko("fit", config, "-q")
     assert done.returncode == 71 and "stability.replicates: 0" in done.stderr, done.stderr
 
+
+# ---- stopped or hindered while customers are read again ------------------------------------------------------------
+
+CHECKPOINT = "checkpoint.lohko"
+EIO = 5
+ONE = {"kmeans__restarts": 1, "hierarchy__leaves": 0}
+VICTIMS = [(None, 0), (2, 1)]  # ranks, and the one to which it happens
+
+
+@pytest.fixture(scope="module")
+def whole(customers, tmp_path_factory):
+    return fit(tmp_path_factory.mktemp("whole"), customers, **ONE)
+
+
+@pytest.fixture(scope="module")
+def reading_again(customers, faults, tmp_path_factory):  # noqa: F811
+    """For some ranks and one of them: the least memory, and a read about half of all those that read again."""
+    known = {}
+
+    def find(ranks, rank):
+        if (ranks, rank) not in known:
+            directory = tmp_path_factory.mktemp("reads")
+            bytes_ = least(directory, customers, ranks=ranks, **ONE)
+            reads = []
+            for memory in ("auto", bytes_):
+                config = write_config(directory, customers, run__memory=memory, **ONE)
+                reads.append(calls(faults, f"{rank} read in.h5", "fit", config, "-q", ranks=ranks))
+            assert reads[1] > 3 * reads[0], reads
+            known[ranks, rank] = SimpleNamespace(memory=bytes_, read=sum(reads) // 2)
+        return known[ranks, rank]
+
+    return find
+
+
+@pytest.mark.parametrize("ranks, rank, later, more", [(None, 0, 2, 0), (2, 1, None, 14_000_000), (2, 0, 3, None)])
+def test_stopped_while_reading_again(
+    tmp_path, customers, whole, reading_again, faults, ranks, rank, later, more  # noqa: F811
+):
+    """Resumed on other ranks with another share in memory: nobody, some, or (`more` None) everybody."""
+    moment = reading_again(ranks, rank)
+    config = write_config(tmp_path, customers, run__memory=moment.memory, **ONE)
+    with Job(faults, f"{rank} read in.h5 {moment.read} {STOP}", "fit", config, "-q", ranks=ranks) as job:
+        job.wait_until_stopped(rank)
+        job.send(signal.SIGTERM, [rank])
+        job.go_on(rank)
+        done = job.end()
+    assert done.returncode == 75, (done.returncode, done.stderr)
+    assert set(contents(tmp_path / "results")) == {CHECKPOINT}
+    memory = "auto" if more is None else least(tmp_path, customers, ranks=later, **ONE) + more
+    done = lohko("fit", config, "--run.resume=true", f"--run.memory={memory}", ranks=later)
+    assert done.returncode == 0 and "going on from the checkpoint" in done.stderr, done.stderr
+    assert ("read again" in done.stderr) == (more is not None), done.stderr
+    same_as(tmp_path / "results", whole)
+
+
+def test_reading_again_after_all_were_in_memory(tmp_path, customers, whole, faults):  # noqa: F811
+    config = write_config(tmp_path, customers, run__checkpoint=1e-6, **ONE)
+    assert run(faults, f"0 rename {CHECKPOINT} 2 {-signal.SIGTERM}", "fit", config, "-q").returncode == 75
+    memory = least(tmp_path, customers, ranks=2, **ONE)
+    done = lohko("fit", config, "--run.resume=true", f"--run.memory={memory}", ranks=2)
+    assert done.returncode == 0 and "going on from the checkpoint" in done.stderr, done.stderr
+    assert "read again" in done.stderr
+    same_as(tmp_path / "results", whole)
+
+
+def failed(done, directory, words):
+    """One line that names the file, and no results."""
+    assert done.returncode == 74, (done.returncode, done.stderr)
+    (line,) = error_lines(done.stderr)
+    assert "in.h5: " in line and words in line, line
+    assert contents(directory / "results") == {}
+
+
+@pytest.mark.parametrize("ranks, rank", VICTIMS)
+def test_a_read_that_fails_when_reading_again(tmp_path, customers, reading_again, faults, ranks, rank):  # noqa: F811
+    moment = reading_again(ranks, rank)
+    config = write_config(tmp_path, customers, run__memory=moment.memory, **ONE)
+    done = run(faults, f"{rank} read in.h5 {moment.read} {EIO}", "fit", config, "-q", ranks=ranks)
+    failed(done, tmp_path, "reading /features failed")
+
+
+def cut(path):
+    os.truncate(path, path.stat().st_size // 3)
+
+
+def overwrite_a_value(path):
+    with h5py.File(path) as file:
+        at = file["features"].id.get_offset() + (440_000 * FEATURES + 3) * 4
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(np.float32(123.25).tobytes())
+
+
+@pytest.mark.parametrize("ranks, rank", VICTIMS)
+@pytest.mark.parametrize("change, words", [(cut, "cut short"), (overwrite_a_value, "changed since it was read first")])
+def test_a_file_that_changes_when_it_is_read_again(
+    tmp_path, customers, reading_again, faults, ranks, rank, change, words  # noqa: F811
+):
+    moment = reading_again(ranks, rank)
+    path = shutil.copy(customers, tmp_path / "in.h5")
+    config = write_config(tmp_path, path, run__memory=moment.memory, **ONE)
+    with Job(faults, f"{rank} read in.h5 {moment.read} {STOP}", "fit", config, "-q", ranks=ranks) as job:
+        job.wait_until_stopped(rank)
+        change(path)
+        job.go_on(rank)
+        done = job.end()
+    failed(done, tmp_path, words)

@@ -1,5 +1,5 @@
 """Files that are damaged or hostile: a few hundred mutants of a fixed seed (scripts/fuzz runs them by the thousand),
-and each fault that mutants have found, by itself."""
+and each fault that mutants have found, by itself. ctest runs the mutants on the program with sanitizers only."""
 
 import os
 import struct
@@ -11,14 +11,14 @@ from threading import Lock, local
 import h5py
 import numpy as np
 import pytest
-from conftest import LOHKO, ROOT, blobs, error_lines, fit, lohko, texts, write_config, write_matrix
+from conftest import ENVIRONMENT, LOHKO, ROOT, blobs, error_lines, fit, lohko, texts, write_config, write_matrix
 
 sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
 
 from bases import environment_of, make_bases  # noqa: E402
 from verdict import Bench  # noqa: E402
 
-MUTANTS, SEED = 200, 7
+MUTANTS, SEED = 200, 7  # a minute on two cores with sanitizers
 VALUES = blobs(1500, 3, 3, 1)
 
 
@@ -46,6 +46,12 @@ def test_mutants(tmp_path):
 
 
 # ---- what they have found -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def stacks(monkeypatch):
+    """Whole ones, of a program with sanitizers: so it knows by the library what Open MPI keeps to the end."""
+    monkeypatch.setitem(ENVIRONMENT, "ASAN_OPTIONS", ENVIRONMENT["ASAN_OPTIONS"] + ":fast_unwind_on_malloc=0")
 
 
 def refused(tmp_path, codes, words, ranks=None, **dotted):

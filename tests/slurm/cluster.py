@@ -1,5 +1,5 @@
-"""A Slurm cluster of two nodes on this machine, for the tests: munged, slurmctld and two slurmd on the loopback
-interface, with keys, sockets, ports and folders of their own."""
+"""A Slurm cluster on this machine, for the tests: munged, slurmctld and a slurmd for each node on the loopback
+interface, with keys, sockets, ports and folders of their own. Two nodes are for all jobs; on two, some preempt some."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-NODES = ["node1", "node2"]
+NODES = ["node1", "node2", "node3", "node4"]
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel", "squeue", "sinfo", "mpirun"]
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 UNFINISHED = {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "REQUEUED"}
@@ -62,7 +62,13 @@ MinJobAge=3600
 MailProg=/bin/true
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=16 RealMemory=64000
 NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=16 RealMemory=64000
+NodeName=node3 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[3]} CPUs=2 RealMemory=64000
+NodeName=node4 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[4]} CPUs=2 RealMemory=64000
 PartitionName=batch Nodes=node1,node2 Default=YES State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=patient Nodes=node3,node4 PriorityTier=1 GraceTime=30 State=UP
+PartitionName=urgent Nodes=node3,node4 PriorityTier=2 PreemptMode=OFF State=UP
 """
 
 
@@ -154,7 +160,7 @@ class Cluster:
         wait_until(lambda: "UP" in self.run("scontrol", "ping", check=False).stdout, 20, "slurmctld")
         for node in NODES:
             self._start_node(node)
-        wait_until(lambda: self.run("sinfo", "-h", "-o", "%D %t").stdout.split() == ["2", "idle"], 30, "nodes")
+        wait_until(lambda: set(self.run("sinfo", "-h", "-N", "-o", "%t").stdout.split()) == {"idle"}, 30, "nodes")
 
     def _start_node(self, node: str) -> None:
         """PMIx's folder has the same name on every node too, and its place can only be said in a file."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,7 @@ TWO_NODES = ["--nodes=2", "--ntasks-per-node=1"]
 PROGRAM = """\
 #!/bin/sh
 echo "${{SLURMD_NODENAME}} ${{OMPI_COMM_WORLD_RANK:+mpirun}}" >> launched.$SLURM_JOB_ID
+[ "$PMIX_RANK" != 0 ] || export LD_PRELOAD="$FAULTS"
 exec {lohko} "$@"
 """
 
@@ -114,31 +116,52 @@ def yearly(slurm, year, config: str, out: str, *options) -> tuple[str, str]:
 # ---- interruptions: of all jobs at once, checked at the end ----------------------------------------------------------
 
 
-def kill_one_rank(slurm, job: str) -> None:
-    own = {f"LOHKO={slurm.environment['LOHKO']}", f"SLURM_JOB_ID={job}", "PMIX_RANK=1"}
+def find_ranks(slurm, job: str) -> dict[int, int]:
+    """The processes of the ranks."""
+    own, found = {f"LOHKO={slurm.environment['LOHKO']}", f"SLURM_JOB_ID={job}"}, {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            environment = set((process / "environ").read_text().split("\0"))
-            if own <= environment and Path(os.readlink(process / "exe")) == LOHKO:
-                os.kill(int(process.name), signal.SIGKILL)
-                return
+            environment = (process / "environ").read_text().split("\0")
+            if own <= set(environment) and Path(os.readlink(process / "exe")) == LOHKO:
+                rank = next(each for each in environment if each.startswith("PMIX_RANK="))
+                found[int(rank.partition("=")[2])] = int(process.name)
         except (OSError, UnicodeDecodeError):  # it has ended meanwhile
             continue
-    raise AssertionError(f"no rank 1 of job {job}")
+    return found
+
+
+def kill_one_rank(slurm, job: str) -> None:
+    os.kill(find_ranks(slurm, job)[1], signal.SIGKILL)
 
 
 def signal_as_at_the_limit(slurm, job: str) -> None:
     slurm.run("scancel", "--batch", "--signal=USR1", job)
 
 
-# What Slurm does before the end of the time, but for the wait; what it does to a job that another preempts, or an
-# administrator with scontrol; a user; nobody.
+def preempt_together():
+    """By one job, which needs the cores of both, once they have come so far."""
+    ready = []
+
+    def preempt(slurm, job: str) -> None:
+        ready.append(job)
+        if len(ready) == len(LAUNCHERS):
+            slurm.submit("--partition=urgent", "--nodes=2", "--ntasks-per-node=2", "--wrap", "sleep 1")
+
+    return preempt
+
+
+# What Slurm does before the end of the time, but for the wait; the same, to a job that keeps nothing; preemption with a
+# time of grace; what it comes to without one, or an administrator does; a user; nobody.
 INTERRUPTIONS = {
     "limit": signal_as_at_the_limit,
-    "preempted": lambda slurm, job: slurm.run("scontrol", "requeue", job),
+    "unkept": signal_as_at_the_limit,
+    "preempted": preempt_together(),
+    "requeued": lambda slurm, job: slurm.run("scontrol", "requeue", job),
     "cancelled": lambda slurm, job: slurm.run("scancel", job),
     "lost": kill_one_rank,
 }
+PARTITIONS = {"preempted": "patient"}
+SETTINGS = {"unkept": ["--run.checkpoint=0"], "lost": ["--run.checkpoint=0.1"]}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -150,23 +173,29 @@ def interrupted(slurm, year):
     alone(slurm, "generate", *sizes, "--output", "many.h5", "-q")
     config = write_config(slurm, "many", "many.h5", stability={"replicates": 60}, hierarchy={"levels": [3, 12]})
 
-    def submit(name, **environment):
-        out = f"--output.directory={name}"
-        return slurm.submit(*TWO_NODES, JOBS / "fit.sbatch", config, out, **environment)
+    def submit(name, *settings, partition="batch", **environment):
+        settings = [f"--output.directory={name}", *settings]
+        return slurm.submit(*TWO_NODES, "-p", partition, JOBS / "fit.sbatch", config, *settings, **environment)
 
     jobs, interrupt = {}, {}
-    for name, how in INTERRUPTIONS.items():
+    for kind, how in INTERRUPTIONS.items():
         for launcher in LAUNCHERS:
-            jobs[f"{name}-{launcher}"] = submit(f"{name}-{launcher}", LOHKO_LAUNCH=launcher)
-            interrupt[f"{name}-{launcher}"] = how
+            name, partition = f"{kind}-{launcher}", PARTITIONS.get(kind, "batch")
+            jobs[name] = submit(name, *SETTINGS.get(kind, []), partition=partition, LOHKO_LAUNCH=launcher)
+            interrupt[name] = how
     jobs["too-often"], interrupt["too-often"] = submit("too-often", LOHKO_RESTARTS="0"), signal_as_at_the_limit
     jobs["chained"], compare = yearly(slurm, year, config, "chained")
     interrupt["chained"] = lambda slurm, job: slurm.run("scancel", "--signal=USR1", job)
     since = {}
 
+    def is_ready(name):
+        if name.startswith("lost"):
+            return (slurm.work / name / "checkpoint.lohko").exists()
+        return "lohko: micro-clusters" in slurm.log(jobs[name])
+
     def interrupt_those_that_are_ready():
         for name, job in jobs.items():
-            if name not in since and "lohko: micro-clusters" in slurm.log(job):
+            if name not in since and is_ready(name):
                 assert slurm.show(job)["JobState"] == "RUNNING", slurm.log(job)
                 interrupt[name](slurm, job)
                 since[name] = time.time()
@@ -292,13 +321,15 @@ def test_yearly_compares_nothing_when_the_fit_fails(slurm, year):
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-@pytest.mark.parametrize("name", ["limit", "preempted"])
+@pytest.mark.parametrize("name", ["limit", "preempted", "requeued"])
 def test_a_job_that_is_stopped_begins_again_and_ends_with_the_same_bytes(slurm, interrupted, name, launcher):
+    nodes = ["node3", "node4"] if name == "preempted" else ["node1", "node2"]
     name = f"{name}-{launcher}"
     job = interrupted.jobs[name]
     shown, log = check_ended(slurm, job), slurm.log(job)
     assert shown["Restarts"] == "1" and f"lohko: going on from the checkpoint in {name}" in log, log
-    check_launched(slurm, job, launcher, ["node1", "node2"] * 2)
+    assert "DUE TO PREEMPTION" not in log  # the time of grace was over
+    check_launched(slurm, job, launcher, nodes * 2)
     check_same_bytes(slurm, name, "plain-many")
 
 
@@ -324,14 +355,64 @@ def test_a_job_that_its_user_cancels_is_not_queued_again(slurm, interrupted, lau
     assert left == {"checkpoint.lohko"}, slurm.log(job)
 
 
+NO_STEP = "fit.sbatch: not queued again: no step ended in time to be kept."
+
+
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_a_rank_that_dies_ends_the_job(slurm, interrupted, launcher):
+def test_a_job_that_could_keep_nothing_is_not_queued_again(slurm, interrupted, launcher):
+    name = f"unkept-{launcher}"
+    job = interrupted.jobs[name]
+    shown, log = check_ended(slurm, job, "FAILED", "138:0"), slurm.log(job)
+    assert shown["Restarts"] == "0" and NO_STEP in log and "run.checkpoint is 0" in log, log
+    assert not list((slurm.work / name).iterdir())
+
+
+def shows(process: int, field: str) -> str:
+    status = Path(f"/proc/{process}/status").read_text()
+    return re.search(rf"^{field}:\s*(\S+)", status, re.MULTILINE)[1]
+
+
+def test_a_job_that_goes_on_and_gets_no_further_is_not_queued_again(slurm, interrupted):
+    """Rank 0 stands still where it opens the input, which is after the checkpoint, until it has got the signal."""
+    check_ended(slurm, interrupted.jobs["too-often"], "FAILED", "75:0")
+    checkpoint = slurm.work / "too-often" / "checkpoint.lohko"
+    kept = checkpoint.read_bytes()
+    faults = slurm.work / "faults.so"
+    slurm.run("cc", "-std=gnu11", "-shared", "-fPIC", "-o", faults, ROOT / "tests" / "e2e" / "faults.c", "-ldl")
+    fault = {"FAULTS": str(faults), "LOHKO_FAULT": f"0 open many.h5 0 {-signal.SIGSTOP}"}
+    options = ["--output.directory=too-often", "--run.resume=true"]
+    job = slurm.submit(*TWO_NODES, JOBS / "fit.sbatch", "many.yaml", *options, **fault)
+
+    def standing():
+        rank = find_ranks(slurm, job).get(0)
+        return rank and shows(rank, "State") == "T" and rank
+
+    rank = cluster.wait_until(standing, 60, "rank that stands")
+    signal_as_at_the_limit(slurm, job)
+    asked = 1 << signal.SIGUSR1 - 1
+    cluster.wait_until(lambda: int(shows(rank, "ShdPnd"), 16) & asked, 10, "signal")
+    os.kill(rank, signal.SIGCONT)
+    shown, log = check_ended(slurm, job, "FAILED", "75:0"), slurm.log(job)
+    assert shown["Restarts"] == "0" and "checkpoint as it was" in log and NO_STEP in log, log
+    assert checkpoint.read_bytes() == kept
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_rank_that_dies_ends_the_job_and_another_job_goes_on(slurm, interrupted, launcher):
     name = f"lost-{launcher}"
     shown = slurm.wait(interrupted.jobs[name])
     assert (shown["JobState"], shown["ExitCode"], shown["Restarts"]) == ("FAILED", "137:0", "0")
     ended = time.mktime(time.strptime(shown["EndTime"], "%Y-%m-%dT%H:%M:%S"))
     assert ended - interrupted.since[name] < 30
-    assert not (slurm.work / name / "results.h5").exists()
+    left = {path.name for path in (slurm.work / name).iterdir()}
+    assert "checkpoint.lohko" in left and "results.h5" not in left
+    options = [f"--output.directory={name}", "--run.resume=true"]
+    job = slurm.submit(*TWO_NODES, JOBS / "fit.sbatch", "many.yaml", *options, LOHKO_LAUNCH=launcher)
+    check_ended(slurm, job)
+    assert f"lohko: going on from the checkpoint in {name}" in slurm.log(job)
+    check_same_bytes(slurm, name, "plain-many")
+    left = {path.name for path in (slurm.work / name).iterdir()}
+    assert left == {"results.h5", "segments.csv", "summary.json"}
 
 
 # ---- the cluster itself ----------------------------------------------------------------------------------------------
@@ -361,6 +442,6 @@ def test_a_cluster_leaves_nothing_behind_when_its_test_is_killed():
     here = Path(__file__).parent
     with subprocess.Popen([sys.executable, "-c", ABANDONED], cwd=here, stdout=subprocess.PIPE, text=True) as test:
         directory = test.stdout.readline().strip()
-        assert directory and len(alive(directory)) >= 6  # daemons, and those of the job: they would be found
+        assert directory and len(alive(directory)) >= 8  # daemons, and those of the job: they would be found
         test.kill()
     cluster.wait_until(lambda: not alive(directory) and not Path(directory).exists(), 10, "end of the cluster")
