@@ -238,10 +238,7 @@ status_t config_parse(const char *path, const char *text, int64_t size, int argu
 {
     memset(config, 0, sizeof *config);
     struct reading reading = {.path = path, .config = config};
-    status_t status = read_all(&reading, text, size, argument_count, arguments);
-    if (status)
-        text_flatten(status->message);
-    return status;
+    return read_all(&reading, text, size, argument_count, arguments);
 }
 
 status_t config_read(const char *path, int argument_count, char *const *arguments, struct config *config)
@@ -257,8 +254,6 @@ status_t config_read(const char *path, int argument_count, char *const *argument
         status = status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
     else
         status = config_parse(path, text, (int64_t)size, argument_count, arguments, config);
-    if (status)
-        text_flatten(status->message);
     if (file && fclose(file) != 0)
         status = status_first(status, status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno)));
     free(text);

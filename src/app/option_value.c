@@ -148,25 +148,6 @@ void value_free(struct option_value *value)
     memset(value, 0, sizeof *value);
 }
 
-/* Bytes of the line break or control character at `text`, 0 where it is something else. */
-static size_t control_length(const unsigned char *text)
-{
-    if (text[0] < ' ' || text[0] == 0x7F)
-        return 1;
-    if (text[0] == 0xC2 && text[1] >= 0x80 && text[1] < 0xA0)
-        return 2;
-    return text[0] == 0xE2 && text[1] == 0x80 && (text[2] == 0xA8 || text[2] == 0xA9) ? 3 : 0;
-}
-
-void text_flatten(char *text)
-{
-    while (*text) {
-        size_t length = control_length((unsigned char *)text);
-        memset(text, '?', length);
-        text += length ? length : 1;
-    }
-}
-
 /* Bytes of the character at `text`, 0 where it is not one. */
 static int utf8_length(const unsigned char *text)
 {

@@ -50,9 +50,6 @@ void value_free(struct option_value *value);
 /* How many bytes of a text a message shows; never half a character. */
 int text_shown(const char *text);
 
-/* Puts question marks in the place of line breaks and control characters: what is shown stays one line. */
-void text_flatten(char *text);
-
 /* Strict UTF-8: no overlong forms, no surrogates. */
 bool text_is_utf8(const char *text);
 

@@ -193,8 +193,6 @@ status_t options_parse_command_line(const struct option *table, int count, int a
     }
     if (!status)
         status = require_all(table, count, given);
-    if (status)
-        text_flatten(status->message);
     free(given);
     return status;
 }

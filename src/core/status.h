@@ -32,7 +32,8 @@ typedef struct status *status_t;
 
 #define STATUS_OK ((status_t)0)
 
-/* A new failure with its line of text (cut at STATUS_MESSAGE_SIZE). Never returns STATUS_OK: without memory
+/* A new failure with its line of text (cut at STATUS_MESSAGE_SIZE; question marks in the place of line
+ * breaks and control characters). Never returns STATUS_OK: without memory
  * for the text it returns a fixed status of code EXIT_NO_MEMORY. The caller owns it. */
 status_t status_new(enum status_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3), warn_unused_result));

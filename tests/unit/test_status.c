@@ -23,6 +23,20 @@ static void long_text_is_cut(void **state)
     status_free(status);
 }
 
+/* Names come from files: line breaks and control characters, also those beyond ASCII. */
+static void it_stays_one_line(void **state)
+{
+    (void)state;
+    status_t status = status_new(EXIT_BAD_DATA, "%s",
+                                 "a\nb\x1b"
+                                 "c\x7f"
+                                 "d\xc2\x85"
+                                 "e\xe2\x80\xa8"
+                                 "f\xc3\xa4");
+    assert_string_equal(status->message, "a?b?c?d??e???f\xc3\xa4");
+    status_free(status);
+}
+
 static void the_first_failure_is_kept(void **state)
 {
     (void)state;
@@ -46,6 +60,7 @@ static void allocations_that_failed_say_what_for(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(carries_code_and_text),
     cmocka_unit_test(long_text_is_cut),
+    cmocka_unit_test(it_stays_one_line),
     cmocka_unit_test(the_first_failure_is_kept),
     cmocka_unit_test(allocations_that_failed_say_what_for),
 };
