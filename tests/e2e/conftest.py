@@ -30,7 +30,7 @@ ENVIRONMENT = {
     "OMPI_MCA_btl": "self,vader",
     "OMPI_MCA_pml": "ob1",
     "OMPI_MCA_ess_singleton_isolated": "1",
-    "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=1:allocator_may_return_null=1"),
+    "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1",
     "LSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'lsan.supp'}:print_suppressions=0",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
