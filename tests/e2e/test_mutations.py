@@ -49,9 +49,9 @@ def test_mutants(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def stacks(monkeypatch):
-    """Whole ones, of a program with sanitizers: so it knows by the library what Open MPI keeps to the end."""
-    monkeypatch.setitem(ENVIRONMENT, "ASAN_OPTIONS", ENVIRONMENT["ASAN_OPTIONS"] + ":fast_unwind_on_malloc=0")
+def no_leaks(monkeypatch):
+    """Leaks are looked for in mutants, on one rank: under mpirun the search itself crashes now and then (GCC 12)."""
+    monkeypatch.setitem(ENVIRONMENT, "ASAN_OPTIONS", "detect_leaks=0:allocator_may_return_null=1")
 
 
 def refused(tmp_path, codes, words, ranks=None, **dotted):
