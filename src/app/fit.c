@@ -27,7 +27,7 @@ static void print_help(void)
         "segments.csv into output.directory. Run it alone or under mpirun or srun; the result is the "
         "same.\n\n"
         "SIGTERM, SIGUSR1 and Ctrl-C make it keep what it has found and end with exit code 75; the same\n"
-        "command with --run.resume goes on from there.\n\n"
+        "command with --run.resume goes on from there. To mpirun send SIGUSR1, which it passes on.\n\n"
         "  -q        only warnings, errors and the table of segments\n"
         "  -v        also how the time was spent\n"
         "  --help    this text\n\n"
