@@ -302,6 +302,28 @@ def test_stopped_while_writing(tmp_path, number):
     assert os.listdir(tmp_path) == ["table.csv"]
 
 
+class StopsWhenFreed:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("method", ["see", "fill"])  # in the first pass and at the end of the second
+def test_stopped_where_the_exception_is_lost(table, tmp_path, monkeypatch, method):
+    """Python only prints what a signal's handler raises while an object is being freed."""
+    column = MAIN.__globals__["Column"]
+    done, lost = getattr(column, method), []
+
+    def and_freed(self, *arguments):
+        done(self, *arguments)
+        if not lost:
+            StopsWhenFreed()
+
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    monkeypatch.setattr(column, method, and_freed)
+    assert_refused(run(table, "-o", tmp_path / "out.h5"), 143, "stopped by SIGTERM")
+    assert lost and os.listdir(tmp_path) == ["table.csv"]
+
+
 def test_places_that_cannot_be_read_or_written(table, tmp_path):
     assert_refused(run(tmp_path / "none.csv", "-o", tmp_path / "out.h5"), 66, "none.csv")
     assert_refused(run(tmp_path, "-o", tmp_path / "out.h5"), 66, "not a regular file")
