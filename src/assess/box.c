@@ -337,12 +337,6 @@ static status_t measure(const struct customers *customers, struct box *box)
     return status;
 }
 
-status_t box_measure(const struct customers *customers, struct box *box)
-{
-    status_t status = box_open(customers, box);
-    return status ? status : measure(customers, box);
-}
-
 /* What was recalled. */
 static status_t check_box(const struct box *box)
 {

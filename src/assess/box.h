@@ -15,9 +15,11 @@ struct box {
     double *high; /* the largest; >= 0 */
 };
 
-/* Three walks over the customers and features^2 / 2 sums, exact over blocks; where there are very many
+/* Measures the box, and trims it where `share` is above 0; or takes what the journal (core/journal.h) has.
+ * Three walks over the customers and features^2 / 2 sums, exact over blocks; where there are very many
  * features, a walk more for each 32768 of these sums. The same on any number of ranks. Collective. */
-status_t box_measure(const struct customers *customers, struct box *box) __attribute__((warn_unused_result));
+status_t box_find(const struct customers *customers, double share, struct box *box)
+    __attribute__((warn_unused_result));
 void box_free(struct box *box);
 
 /* Narrows the box along each axis to what lies between the quantiles `share` and 1 - share of the customers'
@@ -26,11 +28,7 @@ void box_free(struct box *box);
 status_t box_trim(const struct customers *customers, double share, struct box *box)
     __attribute__((warn_unused_result));
 
-/* Both, the second where share is above 0; or what the journal (core/journal.h) has of them. Collective. */
-status_t box_find(const struct customers *customers, double share, struct box *box)
-    __attribute__((warn_unused_result));
-
-/* Bytes that box_measure takes on a rank. Local. */
+/* Bytes that box_find takes on a rank. Local. */
 double box_bytes(int64_t features);
 
 #endif

@@ -42,25 +42,3 @@ void labelling_block(const struct labelling *labelling, struct nearest *nearest,
     for (int i = 0; i < BLOCK_ROWS; i++)
         label[i] = i < block->rows && label[i] >= 0 ? labelling->segment[label[i]] : -1;
 }
-
-struct label_walk {
-    const struct labelling *labelling;
-    struct nearest nearest;
-    int32_t *label;
-};
-
-static void label_block(void *context, const struct block *block)
-{
-    struct label_walk *walk = context;
-    labelling_block(walk->labelling, &walk->nearest, block, walk->label + block->local * BLOCK_ROWS);
-}
-
-status_t labelling_all(const struct labelling *labelling, const struct customers *customers, int32_t *label)
-{
-    struct label_walk walk = {.labelling = labelling, .label = label};
-    status_t status = nearest_open(&walk.nearest, customers);
-    if (!status)
-        status = customers_walk(customers, NULL, 0, label_block, &walk);
-    nearest_close(&walk.nearest);
-    return status;
-}

@@ -31,8 +31,4 @@ void labelling_close(struct labelling *labelling);
 void labelling_block(const struct labelling *labelling, struct nearest *nearest, const struct block *block,
                      int32_t *label);
 
-/* The labels of all of this rank's customers: BLOCK_ROWS a block. A failure is this rank's own. */
-status_t labelling_all(const struct labelling *labelling, const struct customers *customers, int32_t *label)
-    __attribute__((warn_unused_result));
-
 #endif

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "assess/box.h"
-#include "support.h"
+#include "gaps.h"
 
 /* A bin of a bin of a bin. */
 static const double PRECISION = 0x1p-30;
@@ -11,12 +11,6 @@ static const double PRECISION = 0x1p-30;
 enum { ALL_BLOCKS = 512 };
 
 /* ---- customers ---- */
-
-static double mixed(int64_t row, int64_t feature)
-{
-    return 3 * uniform(1, row, feature) + uniform(1, row, feature / 2) - uniform(1, row, feature + 7) +
-           (double)feature;
-}
 
 /* Few values, many customers at each. */
 static double grid(int64_t row, int64_t feature)
@@ -41,12 +35,6 @@ static double flat(int64_t row, int64_t feature)
     return feature == 1 ? 7.25 : uniform(5, row, 0);
 }
 
-static double alike(int64_t row, int64_t feature)
-{
-    (void)row;
-    return 1.5 + (double)feature;
-}
-
 /* Sorted: who saw the beginning of the file would not know. Every other block is elsewhere. */
 static double rising(int64_t row, int64_t feature)
 {
@@ -59,7 +47,7 @@ static bool some(int64_t row)
     return row % 7 == 3 || (row >= 1024 && row < 2048);
 }
 
-static bool all_but_one(int64_t row)
+static bool but_one(int64_t row)
 {
     return row != 2100;
 }
@@ -123,7 +111,7 @@ static void trim(struct comm *comm, int64_t rows, int64_t features, sample_value
     size_t size = (size_t)features * sizeof *low;
     assert_true(features <= 8);
     sample_open(&sample, comm, rows, features, value, out);
-    assert_ok(box_measure(&sample.customers, box));
+    assert_ok(box_find(&sample.customers, 0, box));
     memcpy(low, box->low, size);
     memcpy(high, box->high, size);
     assert_ok(box_trim(&sample.customers, share, box));
@@ -185,7 +173,7 @@ static void axes_without_extent(void **state)
     box_free(&box);
     check_trim(2600, 3, flat, NULL, 0.02);
     check_trim(1, 2, mixed, NULL, 0.02);
-    check_trim(2500, 2, mixed, all_but_one, 0.02);
+    check_trim(2500, 2, mixed, but_one, 0.02);
     check_trim(2500, 2, alike, some, 0.02);
 }
 
@@ -197,7 +185,7 @@ static void many_blocks(void **state)
         struct sample sample;
         struct box box;
         sample_open(&sample, &world, blocks * BLOCK_ROWS - 100, 1, rising, NULL);
-        assert_ok(box_measure(&sample.customers, &box));
+        assert_ok(box_find(&sample.customers, 0, &box));
         double low = box.low[0];
         double high = box.high[0];
         assert_ok(box_trim(&sample.customers, 0.02, &box));

@@ -3,27 +3,13 @@
  * the same bytes on any number of ranks. */
 #include <math.h>
 
-#include "assess/indices.h"
-#include "numbers.h"
+#include "segmented.h"
 #include "tiles.h"
-
-enum { ROWS = 2500, FEATURES = 3 };
-
-static double clouds(int64_t row, int64_t feature)
-{
-    return (double)(row % 5 * (feature + 1) % 7) * 3 + 2 * uniform(1, row, feature) - 1;
-}
 
 /* Distances are small differences of large numbers. */
 static double far_off(int64_t row, int64_t feature)
 {
     return 20000 + clouds(row, feature);
-}
-
-static double alike(int64_t row, int64_t feature)
-{
-    (void)row;
-    return 0.1 + (double)feature;
 }
 
 /* Three points, many customers on each. */
@@ -32,174 +18,7 @@ static double points(int64_t row, int64_t feature)
     return (double)(row % 3) * 0.7 + (double)feature;
 }
 
-static bool some(int64_t row)
-{
-    return row % 6 == 5 || row / BLOCK_ROWS == 1;
-}
-
-/* ---- segmentations ---- */
-
-/* As a fit makes it, and everybody's segment on every rank. */
-struct segmented {
-    struct labelling labelling;
-    struct indices indices;
-    double *sum;
-    int64_t *size;
-    int32_t *all; /* rows; -1 for those left out */
-    double *centroid;
-    struct row_numbers leaf;
-    int32_t *segment;
-};
-
-/* Leaf of a customer and segment of a leaf, for segments that no centroids know of. */
-typedef int32_t (*leaf_of)(int64_t row);
-enum { LEAVES = ROWS };
-
-static int32_t same(int64_t i)
-{
-    return (int32_t)i;
-}
-
-/* Segments of clouds(), but for many customers who are elsewhere. */
-static int32_t muddled(int64_t i)
-{
-    return (int32_t)(i % 4 == 0 ? i / 4 % 5 : i % 5);
-}
-
-static int32_t by_third(int64_t i)
-{
-    return (int32_t)(i % 3);
-}
-
-/* Segment 1 has one customer, segments 0 and 4 none. */
-static int32_t uneven(int64_t i)
-{
-    if (i == 2200)
-        return 1;
-    return i % 5 < 2 ? 2 : 3 + 2 * (i % 7 == 0);
-}
-
-static int32_t only_one(int64_t i)
-{
-    (void)i;
-    return 2;
-}
-
-static int32_t many(int64_t i)
-{
-    return (int32_t)(i * 7919 % 60);
-}
-
-static void label_by_leaf(const struct sample *sample, leaf_of segment, struct segmented *made)
-{
-    const struct partition *part = &sample->customers.partition;
-    int32_t *leaf = calloc((size_t)part->row_count + 1, sizeof *leaf);
-    assert_non_null(leaf);
-    assert_ok(memory_new(&made->segment, LEAVES, sizeof(int32_t), "test leaves"));
-    for (int64_t i = 0; i < LEAVES; i++)
-        made->segment[i] = segment(LEAVES - 1 - i);
-    for (int64_t i = 0; i < part->row_count; i++)
-        leaf[i] = (int32_t)(sample->is_out[part->first_row + i] ? -1 : LEAVES - 1 - part->first_row - i);
-    made->leaf = numbers_packed(leaf, part->row_count, part->block_count, LEAVES);
-    made->labelling.leaf = &made->leaf;
-    free(leaf);
-    made->labelling.segment = made->segment;
-    for (int64_t row = 0; row < part->rows; row++)
-        made->all[row] = sample->is_out[row] ? -1 : segment(row);
-}
-
-/* To the nearest of k customers. */
-static void label_by_centroid(const struct sample *sample, int64_t k, struct segmented *made)
-{
-    int64_t rows = sample->customers.partition.rows;
-    int64_t features = sample->customers.features;
-    assert_ok(memory_new(&made->centroid, k * features, sizeof(double), "test centroids"));
-    for (int64_t h = 0; h < k; h++)
-        for (int64_t f = 0; f < features; f++)
-            made->centroid[h * features + f] = (double)sample->all[(h * 401 + 3) % rows * features + f];
-    made->labelling.centroid = made->centroid;
-    for (int64_t row = 0; row < rows; row++)
-        made->all[row] = sample_nearest(sample, row, made->centroid, k);
-}
-
-/* `segment` NULL: by centroids. */
-static void segmented_open(const struct sample *sample, int64_t k, leaf_of segment, struct segmented *made)
-{
-    int64_t rows = sample->customers.partition.rows;
-    int64_t features = sample->customers.features;
-    *made = (struct segmented){.labelling.k = k};
-    assert_ok(memory_new(&made->all, rows, sizeof *made->all, "test labels"));
-    assert_ok(memory_new(&made->sum, k * features, sizeof *made->sum, "test sums"));
-    assert_ok(memory_new(&made->size, k, sizeof *made->size, "test sizes"));
-    if (segment)
-        label_by_leaf(sample, segment, made);
-    else
-        label_by_centroid(sample, k, made);
-    assert_ok(labelling_open(&made->labelling, features));
-    for (int64_t row = 0; row < rows; row++) {
-        int32_t h = made->all[row];
-        if (h < 0)
-            continue;
-        assert_true(h < k);
-        made->size[h]++;
-        for (int64_t f = 0; f < features; f++)
-            made->sum[h * features + f] += (double)sample->all[row * features + f];
-    }
-    made->indices =
-        (struct indices){.labelling = &made->labelling, .k = k, .sum = made->sum, .size = made->size};
-}
-
-static void segmented_close(struct segmented *made)
-{
-    labelling_close(&made->labelling);
-    free(made->all);
-    free(made->sum);
-    free(made->size);
-    free(made->centroid);
-    row_numbers_free(&made->leaf);
-    free(made->segment);
-}
-
 /* ---- the definitions ---- */
-
-static double square_between(const struct sample *sample, int64_t a, int64_t b)
-{
-    double sum = 0.0;
-    for (int64_t f = 0; f < sample->customers.features; f++) {
-        double difference = (double)sample->all[a * sample->customers.features + f] -
-                            (double)sample->all[b * sample->customers.features + f];
-        sum += difference * difference;
-    }
-    return sum;
-}
-
-/* Of customer i among those with in[row], or all; by squared distances, or plain ones. */
-static double silhouette_by_pairs(const struct sample *sample, const struct segmented *made, int64_t i,
-                                  const bool *in, bool plain)
-{
-    double sum[100] = {0};
-    int64_t count[100] = {0};
-    double a = 0.0;
-    double b = (double)INFINITY;
-    assert_true(made->indices.k <= 100);
-    for (int64_t j = 0; j < sample->customers.partition.rows; j++) {
-        int32_t h = made->all[j];
-        if (h < 0 || j == i || (in && !in[j]))
-            continue;
-        double square = square_between(sample, i, j);
-        sum[h] += plain ? sqrt(square) : square;
-        count[h]++;
-    }
-    int32_t own = made->all[i];
-    for (int64_t h = 0; h < made->indices.k; h++) {
-        if (h != own && count[h] > 0 && sum[h] / (double)count[h] < b)
-            b = sum[h] / (double)count[h];
-    }
-    if (count[own] == 0)
-        return 0.0;
-    a = sum[own] / (double)count[own];
-    return a == b ? 0.0 : (b - a) / fmax(a, b);
-}
 
 static double distance_to_mean(const struct sample *sample, const struct segmented *made, int64_t row,
                                int64_t h)
@@ -307,46 +126,7 @@ static void check_indices(const struct sample *sample, const struct segmented *m
         assert_true(isnan(got->segment_silhouette[h]));
 }
 
-/* ---- several segmentations at once ---- */
-
-struct wanted {
-    int64_t k;
-    leaf_of segment;
-};
-
-static const struct wanted of_clouds[] = {{5, muddled}, {1, NULL},  {5, NULL},     {6, uneven},
-                                          {2, NULL},    {60, many}, {3, only_one}, {33, NULL}};
-enum { CLOUDS = sizeof of_clouds / sizeof of_clouds[0], MOST = CLOUDS };
-
-struct measured {
-    struct sample sample;
-    struct segmented made[MOST]; /* with the indices found */
-    struct indices indices[MOST];
-    int64_t count;
-};
-
-static void measured_open(struct measured *measured, struct comm *comm, int64_t rows, sample_value value,
-                          sample_mark out, const struct wanted *wanted, int64_t count)
-{
-    sample_open(&measured->sample, comm, rows, FEATURES, value, out);
-    measured->count = count;
-    for (int64_t s = 0; s < count; s++) {
-        segmented_open(&measured->sample, wanted[s].k, wanted[s].segment, &measured->made[s]);
-        measured->indices[s] = measured->made[s].indices;
-    }
-    assert_ok(indices_measure(&measured->sample.customers, measured->indices, count));
-    for (int64_t s = 0; s < count; s++)
-        measured->made[s].indices = measured->indices[s];
-}
-
-static void measured_close(struct measured *measured)
-{
-    for (int64_t s = 0; s < measured->count; s++) {
-        indices_free(&measured->indices[s]);
-        segmented_close(&measured->made[s]);
-    }
-    sample_close(&measured->sample);
-}
+/* ---- tests ---- */
 
 static void check(int64_t rows, sample_value value, sample_mark out, const struct wanted *wanted,
                   int64_t count)
@@ -446,109 +226,12 @@ static void ranks_and_kernels_do_not_change_a_bit(void **state)
     measured_close(&own);
 }
 
-/* ---- samples ---- */
-
-/* Who is in the sample: fewer than `size` customers have lower keys. */
-static int64_t mark_sample(const struct sample *sample, int64_t size, uint64_t seed, bool *in)
-{
-    int64_t rows = sample->customers.partition.rows;
-    uint64_t key[ROWS];
-    int64_t count = 0;
-    for (int64_t row = 0; row < rows; row++)
-        key[row] = sample->is_out[row] ? UINT64_MAX : random_bits(seed, RANDOM_SAMPLE, row, 0) >> 1;
-    for (int64_t row = 0; row < rows; row++) {
-        int64_t lower = 0;
-        for (int64_t other = 0; other < rows; other++)
-            lower += key[other] < key[row];
-        in[row] = !sample->is_out[row] && lower < size;
-        count += in[row];
-    }
-    return count;
-}
-
-static void check_sample(const struct measured *measured, int64_t size, uint64_t seed)
-{
-    bool in[ROWS];
-    double value[MOST];
-    int64_t sampled = -1;
-    int64_t count = mark_sample(&measured->sample, size, seed, in);
-    assert_ok(indices_sample_silhouette(&measured->sample.customers, measured->indices, measured->count, size,
-                                        seed, value, &sampled));
-    assert_int_equal(sampled, count);
-    for (int64_t s = 0; s < measured->count; s++) {
-        const struct segmented *made = &measured->made[s];
-        double sum = 0.0;
-        int32_t first = -1;
-        bool several = false;
-        for (int64_t row = 0; row < measured->sample.customers.partition.rows; row++) {
-            if (!in[row])
-                continue;
-            first = first < 0 ? made->all[row] : first;
-            several = several || made->all[row] != first;
-            sum += silhouette_by_pairs(&measured->sample, made, row, in, true);
-        }
-        if (several)
-            assert_true(fabs(value[s] - sum / (double)count) < 1e-12);
-        else
-            assert_true(isnan(value[s]));
-    }
-}
-
-static void samples_are_those_of_their_pairs(void **state)
-{
-    (void)state;
-    struct measured measured;
-    measured_open(&measured, &world, ROWS, clouds, some, of_clouds, CLOUDS);
-    check_sample(&measured, 400, 1);
-    check_sample(&measured, 33, 2);
-    check_sample(&measured, 1, 3);
-    check_sample(&measured, 2, 4);
-    check_sample(&measured, measured.sample.customers.used - 1, 5);
-    measured_close(&measured);
-}
-
-static void samples_of_everybody(void **state)
-{
-    (void)state;
-    struct measured measured;
-    measured_open(&measured, &world, 60, clouds, some, (struct wanted[]){{5, NULL}, {60, same}}, 2);
-    check_sample(&measured, 50, 1); /* exactly all of them */
-    check_sample(&measured, INT64_C(1) << 40, 1);
-    measured_close(&measured);
-    measured_open(&measured, &world, 100, alike, NULL, (struct wanted[]){{3, by_third}, {3, only_one}}, 2);
-    check_sample(&measured, 100, 1);
-    measured_close(&measured);
-}
-
-static void ranks_do_not_change_a_sample(void **state)
-{
-    (void)state;
-    struct measured measured[2];
-    double value[2][MOST];
-    int64_t sampled[2] = {0};
-    for (int i = 0; i < 2; i++) {
-        measured_open(&measured[i], i == 0 ? &world : &alone, ROWS, clouds, some, of_clouds, CLOUDS);
-        assert_ok(indices_sample_silhouette(&measured[i].sample.customers, measured[i].indices, CLOUDS, 500,
-                                            7, value[i], &sampled[i]));
-    }
-    assert_true(sampled[0] == 500 && sampled[1] == 500);
-    assert_memory_equal(value[0], value[1], sizeof value[0]);
-    assert_ok(indices_sample_silhouette(&measured[0].sample.customers, measured[0].indices, CLOUDS, 500, 8,
-                                        value[1], &sampled[1]));
-    assert_true(value[0][0] != value[1][0]); /* another seed, other customers */
-    measured_close(&measured[0]);
-    measured_close(&measured[1]);
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(indices_are_those_of_all_pairs),
     cmocka_unit_test(far_from_zero),
     cmocka_unit_test(all_alone),
     cmocka_unit_test(duplicates),
     cmocka_unit_test(ranks_and_kernels_do_not_change_a_bit),
-    cmocka_unit_test(samples_are_those_of_their_pairs),
-    cmocka_unit_test(samples_of_everybody),
-    cmocka_unit_test(ranks_do_not_change_a_sample),
 };
 
 TESTS_MAIN("indices", tests)

@@ -1,85 +1,9 @@
 /* ranks: 1 2 3 7 */
 /* Average and complete linkage against a twin that keeps every distance as the definition has it, on points
  * with and without ties, on any number of ranks and nodes. */
-#include <float.h>
 #include <math.h>
 
-#include "cluster/linkage.h"
-#include "support.h"
-
-enum { MOST = 400 /* points */, MOST_FEATURES = 20 };
-
-static const enum linkage linkages[] = {LINKAGE_AVERAGE, LINKAGE_COMPLETE};
-
-/* What a test gives to linkage_matrix. */
-static struct {
-    int64_t count;
-    int64_t features;
-    double place[MOST * MOST_FEATURES];
-    int64_t size[MOST];
-} given;
-
-struct outcome {
-    struct merge merge[MOST];
-    struct linkage_work work;
-};
-
-static double place(int64_t point, int64_t feature)
-{
-    return given.place[point * given.features + feature];
-}
-
-static void give(int64_t count, int64_t features)
-{
-    assert_true(count <= MOST && features <= MOST_FEATURES);
-    given.count = count;
-    given.features = features;
-    for (int64_t i = 0; i < count; i++)
-        given.size[i] = 1;
-}
-
-static double draw(int64_t key, int64_t i)
-{
-    return random_uniform(11, RANDOM_GENERATE_VALUE, i, (uint32_t)key);
-}
-
-static void give_random(int64_t count, int64_t features, int64_t key)
-{
-    give(count, features);
-    for (int64_t i = 0; i < count * features; i++)
-        given.place[i] = 4 * draw(key, i) - 2;
-}
-
-/* Places are cut to bits of which size many have an exact sum. */
-static void give_sizes(int64_t key)
-{
-    for (int64_t i = 0; i < given.count; i++)
-        given.size[i] = 1 + (int64_t)(draw(key, i) < 0.1 ? 1e6 * draw(key + 1, i) : 4 * draw(key, i));
-    for (int64_t i = 0; i < given.count * given.features; i++)
-        given.place[i] = round(0x1p20 * given.place[i]) * 0x1p-20;
-}
-
-/* ---- runs ---- */
-
-static status_t run(struct comm *comm, int most, enum linkage linkage, struct outcome *outcome)
-{
-    struct node node;
-    struct points points = {
-        .comm = comm, .log = &quiet, .node = &node, .count = given.count, .features = given.features};
-    memset(outcome, 0, sizeof *outcome);
-    assert_ok(node_open(&node, comm, most));
-    assert_ok(node_memory(&node, &points.sum, given.count * given.features, sizeof *points.sum, "a test"));
-    assert_ok(node_memory(&node, &points.size, given.count, sizeof *points.size, "a test"));
-    for (int64_t i = 0; node.comm.rank == 0 && i < given.count; i++) {
-        points.size[i] = given.size[i];
-        for (int64_t f = 0; f < given.features; f++)
-            points.sum[i * given.features + f] = place(i, f) * (double)given.size[i];
-    }
-    assert_ok(node_fence(&node));
-    status_t status = linkage_matrix(&points, linkage, outcome->merge, &outcome->work);
-    node_close(&node);
-    return status;
-}
+#include "given_points.h"
 
 /* ---- the twin ---- */
 
@@ -144,20 +68,9 @@ static void replay_merge(int64_t a, int64_t b)
     replay.size[b] = 0;
 }
 
-static void sort_by_height(struct merge *merge, int64_t count)
-{
-    for (int64_t i = 1; i < count; i++) {
-        struct merge last = merge[i];
-        int64_t j = i;
-        for (; j > 0 && merge[j - 1].height > last.height; j--)
-            merge[j] = merge[j - 1];
-        merge[j] = last;
-    }
-}
-
 /* Each merge, in order of height, is of two clusters that there are, known by their lowest points; no two are
  * nearer at that time; the height is their distance. Where heights differ only one tree is like that. */
-static void check_tree(enum linkage linkage, struct merge *merge)
+static void check_tree(enum linkage linkage, const struct merge *merge)
 {
     int64_t count = given.count - 1;
     replay_begin(linkage);
@@ -168,16 +81,17 @@ static void check_tree(enum linkage linkage, struct merge *merge)
         assert_true(replay.size[first] > 0 && replay.size[second] > 0); /* made before it is used */
         replay_merge(first, second);
     }
-    sort_by_height(merge, count);
+    struct merge *sorted = sorted_by_height(merge, count);
     replay_begin(linkage);
     for (int64_t i = 0; i < count; i++) {
-        int64_t first = merge[i].first;
-        int64_t second = merge[i].second;
+        int64_t first = sorted[i].first;
+        int64_t second = sorted[i].second;
         assert_true(replay.size[first] > 0 && replay.size[second] > 0);
-        assert_close(merge[i].height, replay_height(first, second), 1e-12);
-        assert_true(merge[i].height <= replay_least() * (1 + 1e-12));
+        assert_close(sorted[i].height, replay_height(first, second), 1e-12);
+        assert_true(sorted[i].height <= replay_least() * (1 + 1e-12));
         replay_merge(first, second);
     }
+    free(sorted);
 }
 
 /* ---- rounds, in the obvious way ---- */
@@ -303,18 +217,6 @@ static void points_of_many_sizes(void **state)
     }
 }
 
-static void one_point_has_no_merges(void **state)
-{
-    (void)state;
-    static struct outcome outcome;
-    give_random(1, 2, 40);
-    for (int l = 0; l < 2; l++) {
-        assert_ok(run(&world, 0, linkages[l], &outcome));
-        assert_int_equal(outcome.work.rounds, 0);
-        assert_int_equal(outcome.merge[0].second, 0);
-    }
-}
-
 /* Very many equal distances; then some that differ in their last bits. */
 static void points_on_a_grid(void **state)
 {
@@ -355,7 +257,7 @@ static void a_tie_that_rounding_makes(void **state)
 static void points_all_as_far(void **state)
 {
     (void)state;
-    give(MOST_FEATURES, MOST_FEATURES);
+    give(WIDEST, WIDEST);
     for (int64_t i = 0; i < given.count * given.count; i++)
         given.place[i] = i % (given.count + 1) == 0 ? 3.0 : 0.0;
     check();
@@ -407,61 +309,14 @@ static void far_outliers_and_near_twins(void **state)
     assert_true(outcome.merge[1].height == 1.0 && outcome.merge[1].second == 2);
 }
 
-/* Heights are those of two clusters, 0 1 2 and 10 12, by hand. */
-static void heights_by_hand(void **state)
-{
-    (void)state;
-    static const double places[] = {0, 1, 2.5, 10, 12};
-    static const double average[] = {1, 2, 2, 59.0 / 6};
-    static const double complete[] = {1, 2, 2.5, 12};
-    static struct outcome outcome;
-    give(5, 1);
-    memcpy(given.place, places, sizeof places);
-    for (int l = 0; l < 2; l++) {
-        assert_ok(run(&world, 0, linkages[l], &outcome));
-        sort_by_height(outcome.merge, 4);
-        for (int i = 0; i < 4; i++)
-            assert_close(outcome.merge[i].height, l == 0 ? average[i] : complete[i], 1e-15);
-    }
-}
-
-static void distances_beyond_a_double(void **state)
-{
-    (void)state;
-    static struct outcome outcome;
-    give_random(20, 2, 80);
-    given.place[5] = 1e300;
-    for (int l = 0; l < 2; l++)
-        assert_failure(run(&world, 0, linkages[l], &outcome), EXIT_BAD_DATA, "too large");
-}
-
-static void memory_is_foretold(void **state)
-{
-    (void)state;
-    static const int64_t counts[] = {2, 1000, 100000};
-    for (int i = 0; i < 3; i++) {
-        double matrix = 8.0 * (double)counts[i] * (double)counts[i];
-        for (int ranks = 1; ranks <= 64; ranks *= 4) {
-            double bytes = linkage_matrix_bytes(counts[i], ranks);
-            double rows = ceil((double)counts[i] / ranks);
-            assert_true(bytes > 1.25 * matrix / ranks);
-            assert_true(bytes < 1.3 * rows * 8 * ((double)counts[i] + 64) + 1000 * (double)counts[i] + 4096);
-        }
-    }
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(random_points),
     cmocka_unit_test(points_of_many_sizes),
-    cmocka_unit_test(one_point_has_no_merges),
     cmocka_unit_test(points_on_a_grid),
     cmocka_unit_test(a_tie_that_rounding_makes),
     cmocka_unit_test(points_all_as_far),
     cmocka_unit_test(points_on_a_line),
     cmocka_unit_test(far_outliers_and_near_twins),
-    cmocka_unit_test(heights_by_hand),
-    cmocka_unit_test(distances_beyond_a_double),
-    cmocka_unit_test(memory_is_foretold),
 };
 
 TESTS_MAIN("linkage_matrix", tests)

@@ -3,9 +3,9 @@
  * ranks. */
 #include <math.h>
 
-#include "cluster/labelling.h"
 #include "cluster/panel.h"
 #include "kernel/weights.h"
+#include "labels.h"
 #include "support.h"
 
 enum { ROWS = 3300, FEATURES = 6, MODELS = 3, K = 5 };
@@ -274,7 +274,7 @@ static void labels_are_the_nearest_centroids(void **state)
     for (int64_t m = 0; m < MODELS; m++) {
         struct labelling labelling = {.k = K, .centroid = panel.model[m].centroid};
         assert_ok(labelling_open(&labelling, FEATURES));
-        assert_ok(labelling_all(&labelling, &sample.customers, label));
+        assert_ok(label_all(&labelling, &sample.customers, label));
         labelling_close(&labelling);
         for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++) {
             int32_t expected = i < part->row_count

@@ -1,6 +1,6 @@
 /* ranks: 1 2 3 7 */
 /* Replicates that have drawn fewer different customers than they have segments, or nobody. */
-#include "cluster/labelling.h"
+#include "labels.h"
 #include "replicates.h"
 
 enum { KINDS = 12 };
@@ -54,7 +54,7 @@ static int64_t check_few(const struct sample *sample, const struct learned *lear
         assert_true(weight[i / d] == 0 || centroid[i] == mean[i]);
     assert_ok(memory_new(&label, part->block_count * BLOCK_ROWS, sizeof *label, "test labels"));
     assert_ok(labelling_open(&labelling, d));
-    assert_ok(labelling_all(&labelling, &sample->customers, label));
+    assert_ok(label_all(&labelling, &sample->customers, label));
     for (int64_t i = 0; i < part->row_count; i++) {
         int64_t row = part->first_row + i;
         int32_t h = sample_nearest(sample, row, centroid, k);

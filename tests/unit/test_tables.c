@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "labels.h"
 #include "numbers.h"
 
 enum { ROWS = 3300, FEATURES = 3, LEAVES = 20, MOST_K = 6 };
@@ -102,7 +103,7 @@ static void labels_are_those_of_each_way(void **state)
     const struct partition *part = &labelings.sample.customers.partition;
     assert_ok(memory_new(&label, part->block_count * BLOCK_ROWS, sizeof *label, "test labels"));
     for (int which = 0; which < LABELINGS; which++) {
-        assert_ok(labelling_all(&labelings.of[which], &labelings.sample.customers, label));
+        assert_ok(label_all(&labelings.of[which], &labelings.sample.customers, label));
         for (int64_t i = 0; i < part->block_count * BLOCK_ROWS; i++)
             assert_int_equal(label[i],
                              i < part->row_count ? label_of(&labelings, which, part->first_row + i) : -1);
