@@ -30,10 +30,15 @@ ENVIRONMENT = {
     "OMPI_MCA_btl": "self,vader",
     "OMPI_MCA_pml": "ob1",
     "OMPI_MCA_ess_singleton_isolated": "1",
+    "OMPI_MCA_odls_base_sigkill_timeout": "0",
     "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1",
     "LSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'lsan.supp'}:print_suppressions=0",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
+
+# mpirun gives ranks that it ends twice this many seconds, and waits for that long after a failure, too, though all ranks
+# have ended. As for users where one is killed, or mpirun itself is told to end; elsewhere tests save that time.
+PATIENT = {"OMPI_MCA_odls_base_sigkill_timeout": "1"}
 
 
 def command(*arguments, ranks: int | None = None) -> list[str]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from conftest import ENVIRONMENT, RESULT_FILES, command, datasets
@@ -16,6 +16,7 @@ from test_same_bytes import differing
 SOURCE = Path(__file__).with_name("faults.c")
 TIMEOUT = 60
 STOP = -signal.SIGSTOP
+NOTHING = MappingProxyType({})
 AT_SECOND_CHECKPOINT = f"0 rename checkpoint.lohko 1 {STOP}"
 
 
@@ -82,12 +83,12 @@ def state(pid: int) -> str:
 
 
 class Job:
-    """A run under way, `process` with its ranks' process ids."""
+    """A run under way, `process` with its ranks' process ids; `more`: of the environment."""
 
-    def __init__(self, library, fault, *arguments, ranks=None):
+    def __init__(self, library, fault, *arguments, ranks=None, more=NOTHING):
         self.ranks = ranks
         self.process = subprocess.Popen(
-            command(*arguments, ranks=ranks), env=environment(library, fault), text=True,
+            command(*arguments, ranks=ranks), env={**environment(library, fault), **more}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         self.pid = {}

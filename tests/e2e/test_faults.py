@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, RESULT_FILES, blobs, command, error_lines, fit, lohko, write_config, write_matrix
+from conftest import (
+    ENVIRONMENT, PATIENT, RESULT_FILES, blobs, command, error_lines, fit, lohko, write_config, write_matrix
+)
 from interruption import (  # noqa: F401 (a fixture)
     AT_SECOND_CHECKPOINT, STOP, Job, contents, faults, is_alive, run, same_as, wait_for
 )
@@ -54,7 +56,7 @@ def fails(library, fault, config, code, words, *options, ranks=None):
 @pytest.mark.parametrize("victims", [[0], [1], [0, 1]])
 def test_a_killed_rank(tmp_path, customers, whole, faults, victims):  # noqa: F811
     config = write_config(tmp_path, customers, **SETTINGS)
-    with Job(faults, AT_SECOND_CHECKPOINT, "fit", config, "-q", ranks=2) as job:
+    with Job(faults, AT_SECOND_CHECKPOINT, "fit", config, "-q", ranks=2, more=PATIENT) as job:
         job.wait_until_stopped()
         job.send(signal.SIGKILL, victims)
         if 0 not in victims:
@@ -70,7 +72,7 @@ def test_a_killed_rank(tmp_path, customers, whole, faults, victims):  # noqa: F8
 
 def test_the_launcher_is_killed(tmp_path, customers, faults):  # noqa: F811
     config = write_config(tmp_path, customers, **SETTINGS)
-    with Job(faults, AT_SECOND_CHECKPOINT, "fit", config, "-q", ranks=2) as job:
+    with Job(faults, AT_SECOND_CHECKPOINT, "fit", config, "-q", ranks=2, more=PATIENT) as job:
         job.wait_until_stopped()
         job.process.kill()
         wait_for(lambda: not is_alive(job.pid[1]), SOON)  # while rank 0 is stopped, so that the job cannot end

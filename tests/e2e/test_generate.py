@@ -6,36 +6,19 @@ import subprocess
 import time
 from pathlib import Path
 
+import conftest
 import h5py
 import numpy as np
 import pytest
+from conftest import ENVIRONMENT, datasets
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-ROOT = Path(__file__).resolve().parents[2]
-LOHKO = Path(os.environ.get("LOHKO_BIN", ROOT / "build" / "lohko")).resolve()
-if not LOHKO.exists():
-    pytest.skip(f"{LOHKO} is not built", allow_module_level=True)
-
-ENVIRONMENT = {
-    **os.environ,
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "OMPI_MCA_hwloc_base_binding_policy": "none",
-    "OMPI_MCA_mpi_yield_when_idle": "1",
-    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
-    "OMPI_MCA_btl": "self,vader",
-    "OMPI_MCA_pml": "ob1",
-    "OMPI_MCA_ess_singleton_isolated": "1",
-}
 MONEY = {"revenue", "avg_basket", "margin", "max_basket", "refunds", "delivery_spend", "gift_spend"}
 
 
 def command(*arguments, ranks=1) -> list[str]:
-    """One rank runs without a launcher, whose own words would stand on stderr after a failure."""
-    launcher = ["mpirun", "--oversubscribe", "-n", str(ranks)] if ranks > 1 else []
-    return [*launcher, str(LOHKO), "generate", *map(str, arguments)]
+    return conftest.command("generate", *arguments, ranks=ranks if ranks > 1 else None)
 
 
 def run(*arguments, ranks=1, **keywords) -> subprocess.CompletedProcess:
@@ -50,13 +33,6 @@ def generate(path, *arguments, customers=5000, features=16, segments=8, ranks=1)
     assert done.returncode == 0, done.stderr
     assert not Path(f"{path}.partial").exists()
     return path
-
-
-def datasets(path) -> dict[str, np.ndarray]:
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
-    return found
 
 
 def lohko_lines(stderr: str) -> list[str]:

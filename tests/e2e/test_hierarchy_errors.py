@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, blobs, command, lohko, write_config, write_matrix
+from conftest import ENVIRONMENT, PATIENT, blobs, command, lohko, write_config, write_matrix
 from test_errors import contents, refused
 
 VALUES = blobs(2500, 3, 3, 1)
@@ -104,7 +104,7 @@ def test_ctrl_c_during_a_tree(tmp_path, ranks, linkage):
     (tmp_path / "results" / "results.h5").write_bytes(b"earlier")
     with open(tmp_path / "log", "wb") as log:
         process = subprocess.Popen(
-            command("fit", config, ranks=ranks), env=ENVIRONMENT, stdout=log, stderr=log, start_new_session=True
+            command("fit", config, ranks=ranks), env=ENVIRONMENT | PATIENT, stdout=log, stderr=log, start_new_session=True
         )
     try:
         wait_for(lambda: b"lohko: tree (" in (tmp_path / "log").read_bytes() or process.poll() is not None)

@@ -20,8 +20,8 @@ SANITIZER = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:"
 # functions in the report: a chunk that its filters unpack to less than a chunk is read beyond its end.
 LIBRARY_FAULTS = ("H5VM_memcpyvv",)
 SECONDS = 20
-# MPI-IO's own line about a read that failed, and the sanitizer's about memory that the library asked for in vain.
-OTHERS = re.compile(r"^mca_fbtl_posix_preadv|WARNING: AddressSanitizer failed to allocate")
+# The sanitizer, about memory that the library asked for in vain.
+OTHERS = re.compile(r"^WARNING: AddressSanitizer failed to allocate")
 WARNING = re.compile(r"is the same for all customers .* and is left out$")
 MUTANT = "mutant.h5"
 OPTIONS = ("segments.k", "hierarchy.leaves", "prepare.")  # what the values cannot meet: no fault of the file
