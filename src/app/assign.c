@@ -7,6 +7,7 @@
 #include "app/commands.h"
 #include "app/overwrite.h"
 #include "core/memory.h"
+#include "core/plural.h"
 
 #define FIELD(name) .offset = offsetof(struct assign_options, name)
 
@@ -68,10 +69,11 @@ static status_t open_table(struct assign *assign)
     free(column);
     if (!status)
         log_note(&assign->log,
-                 "%s: %" PRId64 " customers (%s); %s: %" PRId64 " segments by %" PRId64
-                 " features; %d rank%s",
-                 options->input, assign->source.rows, assign->source.form, options->model, model->k,
-                 model->features, assign->comm->size, assign->comm->size == 1 ? "" : "s");
+                 "%s: %" PRId64 " customer%s (%s); %s: %" PRId64 " segment%s by %" PRId64
+                 " feature%s; %d rank%s",
+                 options->input, assign->source.rows, plural(assign->source.rows), assign->source.form,
+                 options->model, model->k, plural(model->k), model->features, plural(model->features),
+                 assign->comm->size, plural(assign->comm->size));
     return status;
 }
 

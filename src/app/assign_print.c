@@ -8,6 +8,7 @@
 #include "app/assign.h"
 #include "app/terminal.h"
 #include "core/memory.h"
+#include "core/plural.h"
 
 enum { MOST_FEATURES = 10 };
 
@@ -25,7 +26,7 @@ static void print_segments(const struct assign *assign)
     char count[TERMINAL_COUNT_SIZE];
     char before[TERMINAL_COUNT_SIZE];
     printf("\n%s customers in the %" PRId64 " segment%s of %s, which was learned from %s\n\n",
-           terminal_count(drift->customers, count), model->k, model->k == 1 ? "" : "s", model->path,
+           terminal_count(drift->customers, count), model->k, plural(model->k), model->path,
            terminal_count(model->customers, before));
     printf("%7s %14s %7s %13s\n", "segment", "customers", "share", "share before");
     for (int64_t h = 0; h < model->k; h++)

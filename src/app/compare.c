@@ -8,6 +8,7 @@
 #include "app/overwrite.h"
 #include "app/places.h"
 #include "core/memory.h"
+#include "core/plural.h"
 #include "data/join.h"
 
 /* Of a round of the join, on a rank. */
@@ -82,9 +83,10 @@ static status_t open_side(struct compare *compare, const char *path, const struc
             status = comm_agree(compare->comm,
                                 labelled_renumber(&side->labelled, side->model.k, side->model.number));
     }
+    int64_t customers = side->labelled.partition.rows - side->labelled.left_out;
     if (!status)
-        log_note(&compare->log, "%s: %" PRId64 " customers in %" PRId64 " segments", path,
-                 side->labelled.partition.rows - side->labelled.left_out, side->labelled.k);
+        log_note(&compare->log, "%s: %" PRId64 " customer%s in %" PRId64 " segment%s", path, customers,
+                 plural(customers), side->labelled.k, plural(side->labelled.k));
     return status;
 }
 

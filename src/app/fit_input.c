@@ -5,6 +5,7 @@
 
 #include "app/fit.h"
 #include "core/memory.h"
+#include "core/plural.h"
 
 /* ---- columns ---- */
 
@@ -90,9 +91,9 @@ status_t fit_open_table(struct fit *fit)
     free(profile);
     if (!status) {
         tell_passed_over(fit);
-        log_note(&fit->log, "%s: %" PRId64 " customers, %" PRId64 " features (%s), %d rank%s",
-                 config->input_path, fit->source.rows, fit->table.features, fit->source.form, fit->comm->size,
-                 fit->comm->size == 1 ? "" : "s");
+        log_note(&fit->log, "%s: %" PRId64 " customer%s, %" PRId64 " feature%s (%s), %d rank%s",
+                 config->input_path, fit->source.rows, plural(fit->source.rows), fit->table.features,
+                 plural(fit->table.features), fit->source.form, fit->comm->size, plural(fit->comm->size));
     }
     return status;
 }
@@ -158,14 +159,15 @@ status_t fit_survey(struct fit *fit)
                            &fit->repeated);
     }
     if (!status && fit->repeated > 0 && fit->config.duplicates == DUPLICATES_FIRST)
-        log_note(&fit->log, "%" PRId64 " rows repeat a customer id and are left out", fit->repeated);
+        log_note(&fit->log, "%" PRId64 " row%s left out: the customer id was there before", fit->repeated,
+                 plural(fit->repeated));
     if (!status) {
         log_phase_begin(&fit->log, "survey");
         status = survey_run(&fit->table, fit->settings.missing, fit->settings.transform, &fit->survey);
     }
     if (!status && fit->survey.dropped > 0)
-        log_note(&fit->log, "%" PRId64 " customers have a missing feature and are left out",
-                 fit->survey.dropped);
+        log_note(&fit->log, "%" PRId64 " customer%s left out: a feature is missing", fit->survey.dropped,
+                 plural(fit->survey.dropped));
     return status;
 }
 

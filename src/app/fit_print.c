@@ -8,6 +8,7 @@
 #include "app/fit.h"
 #include "app/terminal.h"
 #include "core/memory.h"
+#include "core/plural.h"
 
 enum {
     VERDICT_WIDTH = 32,
@@ -46,7 +47,7 @@ static void print_heading(const struct fit *fit, int path_width)
     printf("\n%s customers in %" PRId64 " segment%s, by %" PRId64
            " features; the segments explain %.0f %% of the "
            "variance\n\n",
-           count, fit->segments->k, fit->segments->k == 1 ? "" : "s", fit->preparation.count,
+           count, fit->segments->k, plural(fit->segments->k), fit->preparation.count,
            100 * segments_explained(fit->segments));
     printf("%7s %14s %7s  %-*s  ", "segment", "customers", "share", path_width, "path");
     if (fit->config.replicates > 0)

@@ -5,6 +5,7 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/version.h"
+#include "core/plural.h"
 #include "data/h5.h"
 #include "data/synthetic.h"
 
@@ -109,8 +110,9 @@ static status_t generate_file(struct comm *comm, const struct generate *generate
         return status;
     status = synthetic_write(comm, &log, synthetic, generate->output, generator);
     if (!status)
-        log_note(&log, "%s: %" PRId64 " customers x %" PRId64 " features in %" PRId64 " segments, %.1f MB",
-                 generate->output, synthetic->customers, synthetic->features, synthetic->segments,
+        log_note(&log, "%s: %" PRId64 " customer%s x %" PRId64 " feature%s in %" PRId64 " segment%s, %.1f MB",
+                 generate->output, synthetic->customers, plural(synthetic->customers), synthetic->features,
+                 plural(synthetic->features), synthetic->segments, plural(synthetic->segments),
                  1e-6 * (double)bytes);
     return status;
 }

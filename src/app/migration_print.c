@@ -9,6 +9,7 @@
 #include "app/migration_report.h"
 #include "app/migration_words.h"
 #include "assess/describe.h"
+#include "core/plural.h"
 
 enum {
     MOST_ROWS = 24,     /* segments before in the table */
@@ -197,7 +198,7 @@ static void print_emerging_one(const struct migration *migration, int64_t j)
     char count[TERMINAL_COUNT_SIZE];
     double percent = present.customers > 0 ? 100 / (double)present.customers : 0;
     prose_add(&prose, "%s emerges: %s customer%s", migration_label(&migration->after, j, label),
-              terminal_count(present.customers, count), present.customers == 1 ? "" : "s");
+              terminal_count(present.customers, count), plural(present.customers));
     if (present.fresh > 0)
         prose_add(&prose, ", %.0f %% of them new", percent * (double)present.fresh);
     if (present.source >= 0)

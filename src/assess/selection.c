@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assess/stability.h"
+#include "core/plural.h"
 
 /* ---- rules ---- */
 
@@ -202,7 +203,7 @@ void selection_reason(const struct selection *selection, enum criterion criterio
 {
     const struct selection_row *row = &selection->row[selection->chosen];
     text[0] = '\0';
-    append(text, size, "%" PRId64 " segment%s, by %s: ", row->k, row->k == 1 ? "" : "s",
+    append(text, size, "%" PRId64 " segment%s, by %s: ", row->k, plural(row->k),
            selection_criterion_name(criterion));
     if (selection->pick[criterion] == SELECTION_UNKNOWN)
         append(text, size, "it could not be measured, so the fewest");

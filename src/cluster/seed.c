@@ -7,6 +7,7 @@
 
 #include "cluster/minibatch.h"
 #include "core/memory.h"
+#include "core/plural.h"
 #include "core/random.h"
 
 enum { ROUNDS = 5, MOST_ROUNDS = 1000, OVERSAMPLING = 2 };
@@ -312,7 +313,7 @@ static status_t draw_from(struct panel *sample, struct minibatch_plan *plan, int
         status = status_new(EXIT_BAD_DATA,
                             "only %" PRId64
                             " distinct customer%s after preparation, fewer than segments.k = %" PRId64,
-                            distinct, distinct == 1 ? "" : "s", k);
+                            distinct, plural(distinct), k);
     return status;
 }
 

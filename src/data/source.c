@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/plural.h"
 #include "data/h5.h"
 #include "data/source_build.h"
 
@@ -127,7 +128,7 @@ static status_t check_rank(const char *file, const char *path, int rank, bool fl
         return status_new(EXIT_BAD_DATA, "%s: %s has %d dimensions; a column has one", file, path, rank);
     if (!flat && rank != 2)
         return status_new(EXIT_BAD_DATA, "%s: %s has %d dimension%s; expected two (customers x features)",
-                          file, path, rank, rank == 1 ? "" : "s");
+                          file, path, rank, plural(rank));
     return STATUS_OK;
 }
 

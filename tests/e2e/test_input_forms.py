@@ -367,7 +367,7 @@ def test_the_same_id_twice(tmp_path, kind, ranks):
     first = fit(tmp_path / "first", tmp_path / "in.h5", ranks=ranks, options=(), input__duplicates="first", **SETTINGS)
     assert np.flatnonzero(first.segment == -1).tolist() == [1024, 2100, 2599]
     assert first.attributes["customers_used"] == CUSTOMERS - 3 and first.summary["input"]["repeated_ids"] == 3
-    assert any("3 rows repeat" in line for line in first.stderr.splitlines())
+    assert any("3 rows left out: the customer id" in line for line in first.stderr.splitlines())
     # As if those rows were not there.
     rows = np.delete(np.arange(CUSTOMERS), [1024, 2100, 2599])
     for f in range(3):

@@ -81,7 +81,7 @@ def test_repeated_ids(tmp_path, real_data):
     assert done.returncode == 65 and all(name in done.stderr and str(row) in done.stderr for row, name in again)
     results = fit(tmp_path / "first", path, ranks=2, options=(), input__duplicates="first")
     assert np.flatnonzero(results.segment == -1).tolist() == [row for row, _ in again]
-    assert "3 rows repeat a customer id" in results.stderr
+    assert "3 rows left out: the customer id was there before" in results.stderr
     names, values = read(path)
     rows = np.flatnonzero(results.segment >= 0)
     oracle.check_assignments(results, oracle.prepare(results.model, names, values[rows]), rows)
