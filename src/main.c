@@ -132,8 +132,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "lohko: %s\n", status->message);
         MPI_Abort(MPI_COMM_WORLD, EXIT_INTERNAL); /* ranks without a communicator cannot vote */
     }
-    comm.stop = &stop;
     status = comm_agree(&comm, h5_start());
+    comm.stop = &stop;
     if (!status)
         status = dispatch(&comm, argc, argv);
     int code = end_code(&comm, status ? status->code : EXIT_DONE);

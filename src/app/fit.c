@@ -216,6 +216,9 @@ status_t command_fit(struct comm *comm, int argument_count, char *const *argumen
             return STATUS_OK;
         }
     }
+    /* A signal that came while MPI started is heard when it is known where a checkpoint may be. */
+    const volatile sig_atomic_t *stop = comm->stop;
+    comm->stop = NULL;
     struct invocation invocation;
     struct fit *fit = NULL;
     status_t status = read_arguments(argument_count, arguments, &invocation);
@@ -228,6 +231,7 @@ status_t command_fit(struct comm *comm, int argument_count, char *const *argumen
         fit->started = time(NULL);
         log_open(&fit->log, comm->rank, invocation.level);
         status = share_config(fit, &invocation);
+        comm->stop = stop;
         if (!status)
             status = run(fit);
         log_phase_end(&fit->log);

@@ -152,6 +152,18 @@ def test_stopped_before_there_is_anything(tmp_path, customers, faults):  # noqa:
     assert contents(tmp_path / "results") == {}
 
 
+def test_a_signal_while_mpi_starts(tmp_path, stopped, faults):  # noqa: F811
+    """What a job before has kept is there to go on from, though this one has not yet looked for it."""
+    config, starting = moved(stopped, tmp_path), "0 read online 0"  # Open MPI's hwloc counts processors
+    if "faults: " not in run(faults, f"{starting} 0", "--version").stderr:
+        pytest.skip("Open MPI does not read here how many processors there are")
+    before = contents(tmp_path / "results")
+    for options, code, words in ([*RESUME], 75, "checkpoint as it was"), ([], STOPPED, NOTHING):
+        done = run(faults, f"{starting} {-signal.SIGTERM}", "fit", config, "-q", *options)
+        assert done.returncode == code and len(error_lines(done.stderr)) == 1 and words in done.stderr
+        assert contents(tmp_path / "results") == before
+
+
 def test_without_checkpoints(tmp_path, customers, faults):  # noqa: F811
     config = write_config(tmp_path, customers, **KMEANS | {"run__checkpoint": 0})
     with Job(faults, f"0 open results.h5.partial 0 {STOP}", "fit", config, "-q") as job:
