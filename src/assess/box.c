@@ -8,7 +8,6 @@
 #include "core/lanes.h"
 #include "core/memory.h"
 #include "kernel/axes.h"
-#include "kernel/gemm.h"
 
 enum {
     HALVES = TILE_ROWS / LANES,
@@ -204,24 +203,16 @@ static status_t find_covariance(struct measuring *measuring)
 
 /* ---- axes ---- */
 
-/* By the first rank: elsewhere LAPACK may round otherwise. */
+/* Of the covariance, which every rank has. */
 static status_t find_axes(struct measuring *measuring)
 {
-    struct comm *comm = measuring->customers->comm;
     int64_t d = measuring->box->features;
     double *work = NULL;
-    status_t status = STATUS_OK;
-    if (comm->rank == 0) {
-        gemm_prepare(); /* one thread, however many cores this rank has */
-        status = memory_new(&work, 4 * d, sizeof *work, "the principal axes");
-        if (!status && !axes_of(d, measuring->box->axis, work))
-            status = status_new(EXIT_INTERNAL, "the principal axes of the customers were not found");
-    }
+    status_t status = memory_new(&work, 4 * d, sizeof *work, "the principal axes");
+    if (!status && !axes_of(d, measuring->box->axis, work))
+        status = status_new(EXIT_INTERNAL, "the principal axes of the customers were not found");
     free(work);
-    status = comm_agree(comm, status);
-    if (!status)
-        status = comm_broadcast(comm, measuring->box->axis, d * d * (int64_t)sizeof(double));
-    return status;
+    return comm_agree(measuring->customers->comm, status);
 }
 
 /* ---- extent ---- */

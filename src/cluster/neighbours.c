@@ -87,7 +87,8 @@ void neighbours_put(struct neighbours *all, int64_t slot, bool active)
     row[d + NEAR_WEIGHT] = (float)(0.5 / size);
 }
 
-/* Mean and principal axes of some of the points: the first coordinates then tell most. Any axes would do. */
+/* Mean and principal axes of some of the points: the first coordinates then tell most. Any axes would do, the
+ * same on all ranks. */
 static status_t find_axes(struct neighbours *all, const struct points *points)
 {
     int64_t d = all->features;
@@ -114,18 +115,11 @@ static status_t find_axes(struct neighbours *all, const struct points *points)
     }
     bool found = !status && all->rotation && axes_of(d, all->rotation, work);
     free(work);
-    status = comm_agree(all->comm, status);
-    if (!status)
-        status = comm_broadcast(all->comm, &found, sizeof found);
-    if (!status && !found) {
+    if (!found) {
         free(all->rotation);
         all->rotation = NULL;
     }
-    if (!status && found)
-        status = comm_broadcast(all->comm, all->rotation, d * d * (int64_t)sizeof *all->rotation);
-    if (!status)
-        status = comm_broadcast(all->comm, all->mean, d * (int64_t)sizeof *all->mean);
-    return status;
+    return comm_agree(all->comm, status);
 }
 
 /* ---- opening ---- */

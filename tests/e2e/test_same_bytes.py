@@ -158,6 +158,20 @@ def test_matrix_products_find_the_same(tmp_path, monkeypatch):
         assert differing(found.data, expected.data) == [], (vectors, core, ranks)
 
 
+def test_categories_of_the_same_size(tmp_path, monkeypatch):
+    """Principal axes that anything could be, since many directions are equally wide: the gap is measured along them."""
+    row = np.arange(3840)
+    values = np.hstack([np.eye(4)[row // 4**i % 4] for i in range(3)])
+    path = write_matrix(tmp_path / "categories.h5", values)
+    settings = {"segments__k": "3..5", "segments__choose": "gap", "prepare__scale": "none", "stability__replicates": 2}
+    expected = fit(tmp_path / "alone", path, **settings)
+    for i, core in enumerate(core for core in CORES if CORES[core] <= flags()):
+        with monkeypatch.context() as patched:
+            patched.setitem(ENVIRONMENT, "OPENBLAS_CORETYPE", core)
+            found = fit(tmp_path / core, path, ranks=[None, 3][i % 2], **settings)
+        assert differing(found.data, expected.data) == [], core
+
+
 def test_unknown_ways_are_refused(tmp_path, customers, monkeypatch):
     monkeypatch.setitem(ENVIRONMENT, "LOHKO_NEAREST", "blas")
     done = lohko("fit", write_config(tmp_path, customers, **SETTINGS), "-q")

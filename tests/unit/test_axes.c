@@ -85,6 +85,66 @@ static void matrices_without_spread(void **state)
     assert_close(first, 5.0, 1e-12);
 }
 
+/* Elements whose squares are too small for a double, and eigenvalues over 200 orders of magnitude. */
+static void very_small_elements(void **state)
+{
+    (void)state;
+    static const double sizes[] = {1e-90, 1e-140, 1e-160, 1e-200, 1e-310};
+    double first = 0.0;
+    for (int i = 0; i < 5; i++) {
+        for (int64_t f = 0; f < 12; f++)
+            for (int64_t g = 0; g < 12; g++)
+                given[f * 12 + g] = f == g ? (f == 5 ? 1.0 : sizes[i]) : sizes[i] * uniform(2, f + g, f * g);
+        check_axes(12, 1, &first);
+        assert_close(first, 1.0, 1e-12);
+    }
+    for (int64_t f = 0; f < 30; f++)
+        for (int64_t g = 0; g < 30; g++)
+            given[f * 30 + g] = pow(10.0, -4.0 * (double)(f + g)) * (1.0 + (f == g));
+    check_axes(30, 2, &first);
+}
+
+/* Every eigenvalue but one is there four times. */
+static void the_same_eigenvalue_again(void **state)
+{
+    (void)state;
+    double first = 0.0;
+    for (int64_t f = 0; f < 25; f++)
+        for (int64_t g = 0; g < 25; g++)
+            given[f * 25 + g] =
+                f == g ? 1.0 + (double)(f / 5) : (f / 5 == g / 5 ? -0.2 * (1.0 + (double)(f / 5)) : 0.0);
+    check_axes(25, 5, &first);
+    assert_close(first, 6.0, 1e-12);
+}
+
+static void only_what_is_below_the_diagonal_counts(void **state)
+{
+    (void)state;
+    double first = 0.0;
+    double whole[MOST];
+    make_matrix(10, 30, 1.0);
+    check_axes(10, 30, &first);
+    memcpy(whole, axis, sizeof whole);
+    memcpy(axis, given, sizeof axis);
+    for (int64_t f = 0; f < 10; f++)
+        for (int64_t g = f + 1; g < 10; g++)
+            axis[f * 10 + g] = NAN;
+    assert_true(axes_of(10, axis, work));
+    assert_memory_equal(axis, whole, sizeof whole);
+}
+
+static void what_is_no_number_has_no_axes(void **state)
+{
+    (void)state;
+    static const double values[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 3; i++) {
+        make_matrix(4, 9, 1.0);
+        memcpy(axis, given, sizeof axis);
+        axis[4 * 3 + 1] = values[i];
+        assert_false(axes_of(4, axis, work));
+    }
+}
+
 /* The widest direction comes first. */
 static void a_line(void **state)
 {
@@ -102,6 +162,10 @@ static void a_line(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(eigenvectors_by_falling_eigenvalue),
     cmocka_unit_test(matrices_without_spread),
+    cmocka_unit_test(very_small_elements),
+    cmocka_unit_test(the_same_eigenvalue_again),
+    cmocka_unit_test(only_what_is_below_the_diagonal_counts),
+    cmocka_unit_test(what_is_no_number_has_no_axes),
     cmocka_unit_test(a_line),
 };
 
