@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/lanes.h"
-
 /* Additions, multiplications, divisions and square roots in an order that is fixed, so that the axes are the
  * same bits on every processor: a library's are not, and where eigenvalues are equal they are not even near.
  * Sums run along rows, element by element, which is as fast in vector registers of any width. */
@@ -17,13 +15,15 @@ static const double NOTHING = 1e-200;
 
 /* ---- rows ---- */
 
-LANES_VERSIONS static void add_row(int64_t count, double factor, const double *row, double *to)
+#define WIDTHS __attribute__((target_clones("avx512f", "avx2", "default")))
+
+WIDTHS static void add_row(int64_t count, double factor, const double *row, double *to)
 {
     for (int64_t i = 0; i < count; i++)
         to[i] += factor * row[i];
 }
 
-LANES_VERSIONS static void turn_rows(int64_t count, double cosine, double sine, double *row, double *next)
+WIDTHS static void turn_rows(int64_t count, double cosine, double sine, double *row, double *next)
 {
     for (int64_t i = 0; i < count; i++) {
         double kept = next[i];
