@@ -92,7 +92,7 @@ static status_t open_all(struct assign *assign)
         status = open_table(assign);
     if (!status)
         status =
-            comm_agree(comm, comm->rank == 0 ? output_open(&assign->output, options->output) : STATUS_OK);
+            comm_agree(comm, comm->rank == 0 ? output_claim(&assign->output, options->output) : STATUS_OK);
     if (!status)
         status = scorer_open(comm, &assign->log, &assign->model, options->input, &assign->scorer);
     if (status)

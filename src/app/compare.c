@@ -191,7 +191,7 @@ static status_t run(struct compare *compare)
     if (!status)
         status = open_sides(compare);
     if (!status)
-        status = comm_agree(comm, comm->rank == 0 ? output_open(&compare->output, compare->options.output)
+        status = comm_agree(comm, comm->rank == 0 ? output_claim(&compare->output, compare->options.output)
                                                   : STATUS_OK);
     if (!status)
         status = join(compare);

@@ -133,7 +133,7 @@ static status_t open_all(struct fit *fit)
         status = comm_hosts(fit->comm, &fit->hosts);
     if (!status)
         status = comm_agree(fit->comm,
-                            fit->comm->rank == 0 ? output_open(&fit->output, fit->config.output) : STATUS_OK);
+                            fit->comm->rank == 0 ? output_claim(&fit->output, fit->config.output) : STATUS_OK);
     if (!status)
         status = fit_checkpoint_open(fit);
     if (!status)

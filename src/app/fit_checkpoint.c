@@ -13,8 +13,8 @@
 
 /* What a job that goes on may say otherwise: where things are, and how it runs. The content of the input is
  * compared by its checksum. */
-static const char *const may_differ[] = {"input.path", "run.memory", "run.checkpoint", "run.resume",
-                                         "output.directory"};
+static const char *const may_differ[] = {"input.path",     "input.features", "run.memory",
+                                         "run.checkpoint", "run.resume",     "output.directory"};
 
 static bool is_free(const char *key)
 {
@@ -100,6 +100,13 @@ static status_t compare_settings(const struct fit *fit, const struct settings *t
     return STATUS_OK;
 }
 
+static status_t describe_program(char **text)
+{
+    if (asprintf(text, "lohko %s (%s)", version_text(), version_commit()) < 0)
+        *text = NULL;
+    return status_of_allocation(*text, 1, "a checkpoint");
+}
+
 static status_t compare_config(const struct fit *fit, const char *text)
 {
     struct settings then = {0};
@@ -114,11 +121,17 @@ static status_t compare_config(const struct fit *fit, const char *text)
     return status;
 }
 
-static status_t describe_program(char **text)
+/* What is known before the input is: the program and the config. */
+static status_t compare_job(const struct fit *fit, const struct checkpoint *then)
 {
-    if (asprintf(text, "lohko %s (%s)", version_text(), version_commit()) < 0)
-        *text = NULL;
-    return status_of_allocation(*text, 1, "a checkpoint");
+    char *program = NULL;
+    status_t status = describe_program(&program);
+    if (!status && strcmp(program, then->fact[CHECKPOINT_PROGRAM]) != 0)
+        status = refuse(fit, EXIT_BAD_CONFIG, "the program", then->fact[CHECKPOINT_PROGRAM], program);
+    if (!status)
+        status = compare_config(fit, then->fact[CHECKPOINT_CONFIG]);
+    free(program);
+    return status;
 }
 
 /* Which customers take part, which ids decide, too. Collective. */
@@ -133,12 +146,24 @@ static status_t hash_left_out(const struct fit *fit, int64_t *hash)
     return comm_sum_i64(fit->comm, hash, 1);
 }
 
+/* The hash of what came before and of `bytes` more. */
+static void add_hash(uint64_t *hash, const void *data, size_t bytes)
+{
+    *hash = XXH3_64bits_withSeed(data, bytes, *hash);
+}
+
+/* Customers' values and names are told apart: by its name a column is transformed, weighted and carried. */
 static status_t describe_input(const struct fit *fit, int64_t left_out, char **text)
 {
+    uint64_t names = 0;
+    for (int64_t c = 0; c < fit->table.columns; c++) {
+        const char *name = fit->source.column[fit->table.column[c]].name;
+        add_hash(&names, name, strlen(name) + 1);
+    }
     if (asprintf(text,
-                 "%" PRId64 " rows, %" PRId64 " columns, checksum %016" PRIx64 ", %" PRId64
-                 " customers, checksum %016" PRIx64,
-                 fit->source.rows, fit->table.columns, fit->survey.checksum, fit->survey.customers,
+                 "%" PRId64 " rows, %" PRId64 " columns, checksums %016" PRIx64 " and of names %016" PRIx64
+                 ", %" PRId64 " customers, checksum %016" PRIx64,
+                 fit->source.rows, fit->table.columns, fit->survey.checksum, names, fit->survey.customers,
                  (uint64_t)left_out) < 0)
         *text = NULL;
     return status_of_allocation(*text, 1, "a checkpoint");
@@ -149,10 +174,20 @@ static status_t describe_previous(const struct fit *fit, char **text)
     if (!fit->previous)
         return memory_copy_text(text, "none");
     const struct saved_model *model = &fit->previous->model;
-    size_t bytes = (size_t)(model->k * model->features) * sizeof *model->centroid;
-    size_t numbers = (size_t)model->k * sizeof *model->number;
-    uint64_t hash = XXH3_64bits(model->centroid, bytes) + 3 * XXH3_64bits(model->number, numbers) +
-                    5 * XXH3_64bits(model->mean, bytes);
+    uint64_t hash = 0;
+    add_hash(&hash, model->centroid, (size_t)(model->k * model->features) * sizeof *model->centroid);
+    add_hash(&hash, model->number, (size_t)model->k * sizeof *model->number);
+    add_hash(&hash, model->size, (size_t)model->k * sizeof *model->size);
+    for (int64_t f = 0; f < model->features; f++) {
+        const struct prepared_feature *feature = &model->preparation.feature[f];
+        const double constant[] = {feature->transform, feature->fill,   feature->low,    feature->high,
+                                   feature->shift,     feature->factor, feature->weight, feature->quantum};
+        add_hash(&hash, model->name[f], strlen(model->name[f]) + 1);
+        add_hash(&hash, constant, sizeof constant);
+    }
+    const double whole[] = {(double)model->missing, (double)model->next_number, (double)model->customers,
+                            model->inertia};
+    add_hash(&hash, whole, sizeof whole);
     if (asprintf(text, "%" PRId64 " segments, %" PRId64 " features, checksum %016" PRIx64, model->k,
                  model->features, hash) < 0)
         *text = NULL;
@@ -185,20 +220,46 @@ static void write_on_the_way(void *context, const struct journal *journal)
 
 /* ---- the job's beginning and end ---- */
 
+/* A run without run.resume may have set this job's checkpoint aside and ended before it kept anything.
+ * Another job's stays where it is. */
+static status_t take_back(struct fit *fit)
+{
+    const char *directory = fit->config.output;
+    struct checkpoint then = {.fact = {NULL}};
+    if (checkpoint_exists(directory, CHECKPOINT_NAME) || !checkpoint_exists(directory, CHECKPOINT_OLD_NAME))
+        return STATUS_OK;
+    status_t other = checkpoint_facts(directory, CHECKPOINT_OLD_NAME, &then);
+    if (!other)
+        other = compare_job(fit, &then);
+    checkpoint_free(&then);
+    if (other) {
+        log_note(&fit->log, "%s/" CHECKPOINT_OLD_NAME " is not taken: %s", directory,
+                 other->code == EXIT_BAD_CONFIG ? "it belongs to another job" : other->message);
+        status_free(other);
+        return STATUS_OK;
+    }
+    log_note(&fit->log, "%s/" CHECKPOINT_OLD_NAME " is of this job, and taken", directory);
+    return checkpoint_rename(directory, CHECKPOINT_OLD_NAME, CHECKPOINT_NAME);
+}
+
 status_t fit_checkpoint_open(struct fit *fit)
 {
     struct fit_checkpoint *checkpoint = &fit->checkpoint;
     struct comm *comm = fit->comm;
     double interval = comm->rank == 0 ? fit->config.checkpoint : 0; /* the others hold nothing to write */
     journal_open(&checkpoint->journal, comm->rank, interval, write_on_the_way, fit);
-    int64_t exists = comm->rank == 0 && checkpoint_exists(fit->config.output);
-    status_t status = comm_broadcast(comm, &exists, sizeof exists);
+    status_t status = comm_agree(comm, comm->rank == 0 && fit->config.resume ? take_back(fit) : STATUS_OK);
+    int64_t exists = comm->rank == 0 && checkpoint_exists(fit->config.output, CHECKPOINT_NAME);
+    if (!status)
+        status = comm_broadcast(comm, &exists, sizeof exists);
     if (!status && !fit->config.resume && exists) {
         log_note(&fit->log,
                  "%s/%s is of a job that did not end; this one begins at the beginning (run.resume: true "
                  "would go on), and it is kept as " CHECKPOINT_OLD_NAME,
                  fit->config.output, CHECKPOINT_NAME);
-        status = comm_agree(comm, comm->rank == 0 ? checkpoint_set_aside(fit->config.output) : STATUS_OK);
+        status = comm_agree(comm, comm->rank == 0 ? checkpoint_rename(fit->config.output, CHECKPOINT_NAME,
+                                                                      CHECKPOINT_OLD_NAME)
+                                                  : STATUS_OK);
     }
     if (!status && fit->config.resume && !exists)
         log_note(&fit->log, "there is no checkpoint in %s: the job begins at the beginning",
@@ -206,18 +267,8 @@ status_t fit_checkpoint_open(struct fit *fit)
     if (status || !fit->config.resume || !exists)
         return status;
     status = checkpoint_read(comm, fit->config.output, &checkpoint->then, &checkpoint->journal);
-    char *program = NULL;
-    status_t local = STATUS_OK;
-    if (!status)
-        local = describe_program(&program);
-    if (!status && !local && strcmp(program, checkpoint->then.fact[CHECKPOINT_PROGRAM]) != 0)
-        local =
-            refuse(fit, EXIT_BAD_CONFIG, "the program", checkpoint->then.fact[CHECKPOINT_PROGRAM], program);
-    if (!status && !local)
-        local = compare_config(fit, checkpoint->then.fact[CHECKPOINT_CONFIG]);
-    free(program);
     checkpoint->written = true;
-    return status ? status : comm_agree(comm, local);
+    return status ? status : comm_agree(comm, compare_job(fit, &checkpoint->then));
 }
 
 status_t fit_checkpoint_begin(struct fit *fit)
@@ -271,7 +322,8 @@ static status_t write_last(struct fit *fit)
 static status_t tell_stop(struct fit *fit)
 {
     struct fit_checkpoint *checkpoint = &fit->checkpoint;
-    bool older = checkpoint->written || (fit->config.resume && checkpoint_exists(fit->config.output));
+    bool older =
+        checkpoint->written || (fit->config.resume && checkpoint_exists(fit->config.output, CHECKPOINT_NAME));
     bool newer = checkpoint->begun && checkpoint->journal.kept > 0 && fit->config.checkpoint > 0;
     status_t failed = write_last(fit);
     status_t status = STATUS_OK;

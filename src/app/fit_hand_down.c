@@ -148,6 +148,38 @@ static struct fit_cut *cut_of(struct fit *fit, const struct fit_try *try)
     return NULL;
 }
 
+/* Who was in which segment is no part of what a checkpoint says of its input; but what is kept from here on
+ * is by the segments' order. */
+static status_t check_order(const struct fit *fit, const struct fit_try *try, const int64_t *order)
+{
+    struct journal *journal = fit->comm->journal;
+    int64_t k = try->segments.k;
+    int64_t mark = journal_mark(journal);
+    int64_t *then = NULL;
+    bool known = false;
+    status_t status = comm_agree(fit->comm, memory_new(&then, k + 1, sizeof *then, "segment numbers"));
+    const struct journal_field kept = {then, (k + 1) * (int64_t)sizeof *then};
+    if (!status)
+        status = journal_recall(journal, "order", &kept, 1, &known);
+    bool same = known && then[k] == try->next_number;
+    for (int64_t h = 0; !status && h < k; h++) {
+        same = same && then[h] == order[h];
+        then[h] = order[h];
+    }
+    if (!status && known && !same)
+        status =
+            status_new(EXIT_BAD_DATA,
+                       "the checkpoint belongs to another job: customers of other ids, or who were in other "
+                       "segments of %s (expected: the same, or run.resume: false to begin at the beginning)",
+                       fit->config.previous);
+    if (!status && !known) {
+        then[k] = try->next_number;
+        status = journal_keep(journal, mark, "order", &kept, 1);
+    }
+    free(then);
+    return status;
+}
+
 static status_t hand_down(struct fit *fit, struct fit_try *try)
 {
     const struct fit_previous *previous = fit->previous;
@@ -167,6 +199,8 @@ static status_t hand_down(struct fit *fit, struct fit_try *try)
     if (!status && cut)
         status = reorder_cut(cut, fit->hierarchy.leaves, handing.order);
     status = comm_agree(fit->comm, status);
+    if (!status)
+        status = check_order(fit, try, handing.order);
     if (!status)
         status = segments_reorder(&fit->customers, &fit->preparation, handing.order, !cut, &try->segments);
     free(handing.order);

@@ -31,10 +31,10 @@ static status_t path_of(const char *directory, const char *name, char **path)
     return status_of_allocation(*path, 1, "a path");
 }
 
-bool checkpoint_exists(const char *directory)
+bool checkpoint_exists(const char *directory, const char *name)
 {
     char *path = NULL;
-    status_t status = path_of(directory, CHECKPOINT_NAME, &path);
+    status_t status = path_of(directory, name, &path);
     bool exists = !status && access(path, F_OK) == 0;
     status_free(status);
     free(path);
@@ -86,17 +86,17 @@ static status_t write_content(const char *partial, const struct checkpoint *chec
     return status;
 }
 
-status_t checkpoint_set_aside(const char *directory)
+status_t checkpoint_rename(const char *directory, const char *from, const char *to)
 {
     char *path = NULL;
-    char *old = NULL;
-    status_t status = path_of(directory, CHECKPOINT_NAME, &path);
+    char *other = NULL;
+    status_t status = path_of(directory, from, &path);
     if (!status)
-        status = path_of(directory, CHECKPOINT_OLD_NAME, &old);
-    if (!status && rename(path, old) != 0)
+        status = path_of(directory, to, &other);
+    if (!status && rename(path, other) != 0)
         status = status_new(EXIT_NO_OUTPUT, "%s: cannot be renamed: %s", path, strerror(errno));
     free(path);
-    free(old);
+    free(other);
     return status;
 }
 
@@ -181,19 +181,30 @@ static status_t take_entry(const char *path, const char *text, int64_t size, int
     return status;
 }
 
+/* *at: where the entries of the journal begin. */
+static status_t take_facts(const char *path, const char *text, int64_t size, int64_t *at,
+                           struct checkpoint *checkpoint)
+{
+    int64_t bytes = 0;
+    char name[JOURNAL_NAME_SIZE];
+    status_t status = STATUS_OK;
+    *at = MAGIC_SIZE;
+    for (int i = 0; !status && i < CHECKPOINT_FACTS; i++) {
+        status = take_entry(path, text, size, at, name, &checkpoint->fact[i], &bytes);
+        if (!status && strcmp(name, fact_name[i]) != 0)
+            status = damaged(path, "it does not say what it belongs to");
+    }
+    return status;
+}
+
 static status_t take_apart(const char *path, const char *text, int64_t size, struct checkpoint *checkpoint,
                            struct journal *journal)
 {
     int64_t end = size - (int64_t)sizeof(XXH64_hash_t);
-    int64_t at = MAGIC_SIZE;
+    int64_t at = 0;
     int64_t bytes = 0;
     char name[JOURNAL_NAME_SIZE];
-    status_t status = STATUS_OK;
-    for (int i = 0; !status && i < CHECKPOINT_FACTS; i++) {
-        status = take_entry(path, text, end, &at, name, &checkpoint->fact[i], &bytes);
-        if (!status && strcmp(name, fact_name[i]) != 0)
-            status = damaged(path, "it does not say what it belongs to");
-    }
+    status_t status = take_facts(path, text, end, &at, checkpoint);
     while (!status && at < end) {
         char *data = NULL;
         status = take_entry(path, text, end, &at, name, &data, &bytes);
@@ -202,6 +213,25 @@ static status_t take_apart(const char *path, const char *text, int64_t size, str
         else
             free(data);
     }
+    return status;
+}
+
+status_t checkpoint_facts(const char *directory, const char *name, struct checkpoint *checkpoint)
+{
+    char *path = NULL;
+    char *text = NULL;
+    int64_t size = 0;
+    int64_t at = 0;
+    *checkpoint = (struct checkpoint){.fact = {NULL}};
+    status_t status = path_of(directory, name, &path);
+    if (!status)
+        status = read_file(path, &text, &size);
+    if (!status)
+        status = check_whole(path, text, size);
+    if (!status)
+        status = take_facts(path, text, size - (int64_t)sizeof(XXH64_hash_t), &at, checkpoint);
+    free(text);
+    free(path);
     return status;
 }
 

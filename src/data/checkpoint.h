@@ -35,11 +35,16 @@ struct checkpoint {
 status_t checkpoint_write(const char *directory, const struct checkpoint *checkpoint,
                           const struct journal *journal) __attribute__((warn_unused_result));
 
-/* Whether there is such a file. Local. */
-bool checkpoint_exists(const char *directory);
+/* Whether there is a file of that name. Local. */
+bool checkpoint_exists(const char *directory, const char *name);
 
-/* Gives it its other name, in place of one that has it. Local: rank 0. EXIT_NO_OUTPUT. */
-status_t checkpoint_set_aside(const char *directory) __attribute__((warn_unused_result));
+/* Gives a file its other name, in place of one that has it. Local: rank 0. EXIT_NO_OUTPUT. */
+status_t checkpoint_rename(const char *directory, const char *from, const char *to)
+    __attribute__((warn_unused_result));
+
+/* What a file of that name belongs to. Local: rank 0. EXIT_NO_INPUT where it cannot be read or is damaged. */
+status_t checkpoint_facts(const char *directory, const char *name, struct checkpoint *checkpoint)
+    __attribute__((warn_unused_result));
 
 /* Reads it on rank 0, for all: fills in the facts and adds the entries to the journal. EXIT_NO_INPUT where it
  * cannot be read or is damaged. Collective. */

@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/memory.h"
+
+enum { CLAIM_TRIES = 50 }; /* five seconds */
 
 static status_t cannot_create(const char *path)
 {
@@ -61,6 +65,27 @@ status_t output_open(struct output *output, const char *directory)
     return status;
 }
 
+status_t output_claim(struct output *output, const char *directory)
+{
+    const struct timespec pause = {.tv_nsec = 100000000};
+    status_t status = output_open(output, directory);
+    if (status)
+        return status;
+    output->claim = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    output->is_claimed = output->claim >= 0;
+    for (int tries = 0; output->is_claimed && flock(output->claim, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK) /* cannot be locked here */
+            break;
+        if (tries == CLAIM_TRIES)
+            return status_new(EXIT_NO_OUTPUT,
+                              "%s: another job is writing into it (expected: a directory for each job, or to "
+                              "wait for its end)",
+                              directory);
+        (void)nanosleep(&pause, NULL);
+    }
+    return STATUS_OK;
+}
+
 status_t output_add(struct output *output, const char *name, const char **partial)
 {
     *partial = NULL;
@@ -97,7 +122,10 @@ status_t output_reserve(const char *partial, int64_t bytes)
     int descriptor = open(partial, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0)
         return cannot_create(partial);
-    int failure = fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0 ? 0 : errno;
+    int failure = 0;
+    do
+        failure = fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0 ? 0 : errno;
+    while (failure == EINTR); /* a signal to stop is heard by the next vote */
     if (close(descriptor) != 0)
         failure = errno;
     /* Not every file system can; then a full disk is found when writing. */
@@ -179,6 +207,8 @@ void output_close(struct output *output)
     }
     for (int i = 0; i < output->retired; i++)
         free(output->retiree[i]);
+    if (output->is_claimed)
+        (void)close(output->claim); /* nothing was written to it */
     free(output->directory);
     *output = (struct output){0};
 }

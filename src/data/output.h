@@ -3,6 +3,7 @@
 #ifndef LOHKO_DATA_OUTPUT_H
 #define LOHKO_DATA_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -15,13 +16,19 @@ struct output {
     int count;
     char *path[OUTPUT_FILES];    /* final */
     char *partial[OUTPUT_FILES]; /* where it is written */
-    int retired;                 /* files of an earlier job that this one does not write */
+    bool is_claimed;             /* nobody else writes into the directory; `claim` is open for it */
+    int claim;
+    int retired; /* files of an earlier job that this one does not write */
     char *retiree[OUTPUT_FILES];
 };
 
 /* Makes the directory (and those above it) if needed and proves that files can be created in it.
  * EXIT_NO_OUTPUT. */
 status_t output_open(struct output *output, const char *directory) __attribute__((warn_unused_result));
+
+/* The same, and nobody else does so until output_close: waits some seconds for a job that is just ending,
+ * then EXIT_NO_OUTPUT. File systems that cannot lock a directory (NFS) let everybody in. */
+status_t output_claim(struct output *output, const char *directory) __attribute__((warn_unused_result));
 
 /* Announces a file; its temporary path, valid until output_close. */
 status_t output_add(struct output *output, const char *name, const char **partial)

@@ -35,9 +35,12 @@ static double free_bytes(const char *path)
 /* Where the file system can, so that a quota has its say too; elsewhere what is free must do. */
 static status_t reserve(const char *path, const char *partial, int descriptor, int64_t needed)
 {
-    if (fallocate(descriptor, 0, 0, needed) == 0)
+    int cause = 0;
+    do
+        cause = fallocate(descriptor, 0, 0, needed) == 0 ? 0 : errno;
+    while (cause == EINTR);
+    if (cause == 0)
         return STATUS_OK;
-    int cause = errno;
     double left = free_bytes(partial);
     if (cause != ENOSPC && cause != EDQUOT && cause != EFBIG) {
         if (left >= (double)needed)

@@ -72,9 +72,9 @@ static void comes_back_on_every_rank(void **state)
 {
     (void)state;
     write_on_first(path_to("deep/there"));
-    assert_true(checkpoint_exists(path_to("deep/there")));
+    assert_true(checkpoint_exists(path_to("deep/there"), CHECKPOINT_NAME));
     assert_as_written(path_to("deep/there"));
-    assert_false(checkpoint_exists(path_to("elsewhere")));
+    assert_false(checkpoint_exists(path_to("elsewhere"), CHECKPOINT_NAME));
 }
 
 static void one_that_is_missing_is_said(void **state)
