@@ -1,10 +1,14 @@
 #include "app/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/yaml_file.h"
+#include "core/comm.h"
 #include "core/memory.h"
 
 enum { FILE_SIZE_LIMIT = 1 << 20 };
@@ -241,20 +245,42 @@ status_t config_parse(const char *path, const char *text, int64_t size, int argu
     return read_all(&reading, text, size, argument_count, arguments);
 }
 
+/* As much as there is, up to one byte more than a file may have. It may be a pipe, and whoever writes into it
+ * late: a signal ends the wait, which by a plain read it would not. */
+static status_t read_text(const char *path, int descriptor, char *text, int64_t *size)
+{
+    for (*size = 0; *size <= FILE_SIZE_LIMIT;) {
+        struct pollfd there = {.fd = descriptor, .events = POLLIN};
+        if (poll(&there, 1, -1) < 0 && errno == EINTR)
+            return comm_stopped();
+        ssize_t count = read(descriptor, text + *size, (size_t)(FILE_SIZE_LIMIT + 1 - *size));
+        if (count < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (count < 0)
+            return status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+        if (count == 0)
+            break;
+        *size += count;
+    }
+    return STATUS_OK;
+}
+
 status_t config_read(const char *path, int argument_count, char *const *arguments, struct config *config)
 {
     memset(config, 0, sizeof *config);
     char *text = NULL;
+    int64_t size = 0;
     status_t status = memory_new(&text, FILE_SIZE_LIMIT + 1, 1, "the configuration file");
     if (status)
         return status;
-    FILE *file = fopen(path, "rb");
-    size_t size = file ? fread(text, 1, FILE_SIZE_LIMIT + 1, file) : 0;
-    if (!file || ferror(file))
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
         status = status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
     else
-        status = config_parse(path, text, (int64_t)size, argument_count, arguments, config);
-    if (file && fclose(file) != 0)
+        status = read_text(path, descriptor, text, &size);
+    if (!status)
+        status = config_parse(path, text, size, argument_count, arguments, config);
+    if (descriptor >= 0 && close(descriptor) != 0)
         status = status_first(status, status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno)));
     free(text);
     return status;

@@ -334,7 +334,7 @@ static status_t tell_stop(struct fit *fit)
         status = status_new(EXIT_INTERRUPTED,
                             "stopped by a signal; checkpoint %s: run it again with --run.resume to go on",
                             newer ? "written" : "as it was");
-    else if (fit->config.checkpoint <= 0)
+    else if (fit->echo && fit->config.checkpoint <= 0)
         status = status_new(EXIT_STOPPED,
                             "stopped by a signal; nothing was kept, as run.checkpoint is 0: run it again");
     else

@@ -149,7 +149,7 @@ static double growing_bytes(const struct shape *shape, double *kept)
                                shape->fit->comm->size, shape->ranks_here);
     double stays = cuts + shape->rows * row_numbers_width((int64_t)leaves) +
                    leaves * (4.0 * (shape->features + 1) + 8.0) * sizeof(double);
-    *kept = settings.every_customer ? bytes : fmin(stays, bytes);
+    *kept = fmin(stays, bytes);
     return bytes;
 }
 

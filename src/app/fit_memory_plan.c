@@ -87,11 +87,12 @@ static status_t short_of(const struct fit *fit, double least, const char *what, 
                       set ? "raise run.memory, or use " : "use ", advice);
 }
 
-static status_t refuse(const struct fit *fit, const struct fit_needs *needs, int64_t customers)
+/* `all`: what would hold all customers, and then nothing is read again. */
+static status_t refuse(const struct fit *fit, const struct fit_needs *needs, double all, int64_t customers)
 {
     const struct config *config = &fit->config;
     double budget = fit->memory.budget;
-    double least = most_bytes(needs, 0.0, 0.0);
+    double least = fmin(most_bytes(needs, 0.0, 0.0), all);
     char what[160];
     bool is_judging = needs->least[FIT_JUDGING] > budget;
     struct hierarchy_settings tree = fit_hierarchy_settings(config, customers);
@@ -156,7 +157,7 @@ status_t fit_check_memory(struct fit *fit, int64_t customers)
         for (int p = FIT_LOOKING + 1; p < FIT_PHASES; p++)
             needs.least[p] += ceil(needs.window);
         if (most_bytes(&needs, 0.0, 0.0) > budget)
-            status = refuse(fit, &needs, customers);
+            status = refuse(fit, &needs, all, customers);
         else
             keep_some(fit, &needs);
     }

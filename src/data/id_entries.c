@@ -75,6 +75,13 @@ static bool takes_part(const struct id_rows *rows, int64_t row)
 status_t id_entries_read(struct id_entries *entries, const struct id_rows *rows, struct id_slab *slab,
                          const struct id_form *form, enum id_tail tail, int64_t round, int64_t rounds)
 {
+    return id_entries_read_some(entries, rows, slab, form, tail, round, rounds, NULL, NULL);
+}
+
+status_t id_entries_read_some(struct id_entries *entries, const struct id_rows *rows, struct id_slab *slab,
+                              const struct id_form *form, enum id_tail tail, int64_t round, int64_t rounds,
+                              id_sieve sieve, void *context)
+{
     const struct partition *part = &rows->partition;
     bool numbers = rows->id->kind == ID_ROW_NUMBER;
     int ids = id_words(form);
@@ -96,7 +103,8 @@ status_t id_entries_read(struct id_entries *entries, const struct id_rows *rows,
             if (tail != ID_ALONE)
                 entry[ids] =
                     tail == ID_ROW ? (uint64_t)(part->first_row + done + i) : (uint64_t)rows->label[done + i];
-            entries->count += rounds == 1 || place_of(entry, ID_ROUND_BIT, rounds) == round;
+            bool is_its = rounds == 1 || place_of(entry, ID_ROUND_BIT, rounds) == round;
+            entries->count += is_its && (!sieve || sieve(context, entry, done + i));
         }
     }
     return status;

@@ -51,11 +51,17 @@ enum { ID_ROUND_BIT = 16, ID_OWNER_BIT = 32, ID_PART_BIT = 0 };
 /* Entries of a part, at most on average: they and a table of them fit into the second cache. */
 enum { ID_PART_ENTRIES = 1 << 11 };
 
-/* Reads the ids of this rank's rows and makes entries of those of `round`, in row order. `slab` is open for
- * rows->id; unused where row numbers are the ids. */
+/* Says of an entry, which ends with its row where entries do, whether it is of use. */
+typedef bool (*id_sieve)(void *context, const uint64_t *entry, int64_t row);
+
+/* Reads the ids of this rank's rows and makes entries of those of `round`, in row order, that the sieve
+ * (NULL: all) lets through. `slab` is open for rows->id; unused where row numbers are the ids. */
 status_t id_entries_read(struct id_entries *entries, const struct id_rows *rows, struct id_slab *slab,
                          const struct id_form *form, enum id_tail tail, int64_t round, int64_t rounds)
     __attribute__((warn_unused_result));
+status_t id_entries_read_some(struct id_entries *entries, const struct id_rows *rows, struct id_slab *slab,
+                              const struct id_form *form, enum id_tail tail, int64_t round, int64_t rounds,
+                              id_sieve sieve, void *context) __attribute__((warn_unused_result));
 void id_entries_free(struct id_entries *entries);
 
 /* Sorts by one of `count` places, in each the order that was; counts[p] entries have place p. */

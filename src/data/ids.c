@@ -13,10 +13,18 @@ static const int64_t ROUND_BYTES = INT64_C(64) << 20;
 /* Words of an entry, at most. */
 enum { MOST_WORDS = 3 };
 
+/* Ids that a rank has met last, a power of two of them. */
+enum { MET = 1 << 12 };
+
 /* The first row of an id and a later one. */
 struct repeat {
     int64_t first;
     int64_t again;
+};
+
+struct met {
+    uint64_t id[2];
+    int64_t times; /* 0: nothing is here */
 };
 
 struct search {
@@ -32,7 +40,30 @@ struct search {
     struct repeat *repeats; /* with rows: those of the round, and the lowest before */
     int64_t listed;
     int64_t repeat_capacity;
+    struct met *met; /* MET, by bits of the id */
 };
+
+/* Ids that are there very often ("unknown") would all go to one rank, in one round. Most rows that repeat one
+ * are found here, and left out at once; where repeats are only named, more of an id than that are of no use.
+ */
+static bool is_new(void *context, const uint64_t *entry, int64_t row)
+{
+    struct search *search = context;
+    int ids = id_words(&search->form);
+    struct met *met = &search->met[entry[0] & (MET - 1)];
+    uint64_t second = ids > 1 ? entry[1] : 0;
+    if (met->times == 0 || met->id[0] != entry[0] || met->id[1] != second) {
+        *met = (struct met){{entry[0], second}, 1};
+        return true;
+    }
+    bool is_named = search->with_rows && !search->marked;
+    if (met->times++ <= (is_named ? NAMED : 0))
+        return true;
+    search->repeat_count++;
+    if (search->with_rows && search->marked)
+        search->marked->left_out[row / TILE_ROWS] |= (uint16_t)(1U << (row % TILE_ROWS));
+    return false;
+}
 
 static status_t note_repeat(struct search *search, const uint64_t *first, const uint64_t *again)
 {
@@ -101,8 +132,9 @@ static status_t run_round(struct search *search, struct id_slab *slab, int64_t r
     int64_t *counts = NULL;
     status_t status = memory_new(&counts, comm->size, sizeof *counts, "the exchange of ids");
     if (!status)
-        status = id_entries_read(&search->entries, search->rows, slab, &search->form,
-                                 search->with_rows ? ID_ROW : ID_ALONE, round, search->rounds);
+        status = id_entries_read_some(&search->entries, search->rows, slab, &search->form,
+                                      search->with_rows ? ID_ROW : ID_ALONE, round, search->rounds, is_new,
+                                      search);
     if (!status)
         status = id_entries_sort(&search->entries, ID_OWNER_BIT, comm->size, counts);
     status = comm_agree(comm, status);
@@ -186,13 +218,15 @@ static status_t find_repeats(struct search *search, bool with_rows, int64_t *tot
     search->with_rows = with_rows;
     search->repeat_count = 0;
     search->listed = 0;
-    status_t status = comm_agree(search->comm, id_slab_open(&slab, search->rows->id));
+    status_t status = memory_new(&search->met, MET, sizeof *search->met, "the search for repeated ids");
+    status = comm_agree(search->comm, status_first(id_slab_open(&slab, search->rows->id), status));
     for (int64_t round = 0; !status && round < search->rounds; round++) {
         status = run_round(search, &slab, round);
         if (!status && with_rows)
             status = settle_round(search);
     }
     id_slab_close(&slab);
+    free(search->met);
     *total = search->repeat_count;
     return status ? status : comm_sum_i64(search->comm, total, 1);
 }

@@ -99,6 +99,10 @@ status_t output_add(struct output *output, const char *name, const char **partia
         *temporary = NULL;
     output->count++;
     *partial = *temporary;
+    /* A killed job's, or no file at all: a pipe would wait for a reader. What cannot be removed cannot be
+     * created. */
+    if (*temporary)
+        (void)unlink(*temporary);
     return status_of_allocation(*path && *temporary ? *path : NULL, 1, "a path");
 }
 

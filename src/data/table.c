@@ -350,14 +350,17 @@ static double library_bytes(const struct source_dataset *dataset)
 double table_reader_bytes(const struct table *table)
 {
     const struct source *source = table->source;
-    double bytes = (double)(SLAB_BYTES + table->columns * BLOCK_ROWS * (int64_t)sizeof(double));
+    double row_bytes = 0.0;
+    double bytes = (double)(table->columns * BLOCK_ROWS * (int64_t)sizeof(double));
     for (int64_t i = 0; i < source->dataset_count; i++) {
         bool is_used = false;
         for (int64_t c = 0; c < table->columns; c++)
             is_used = is_used || source->column[table->column[c]].dataset == i;
         bytes += is_used ? library_bytes(&source->dataset[i]) : 0.0;
+        row_bytes +=
+            is_used ? (double)source->dataset[i].width * (double)item_size(source->dataset[i].reading) : 0.0;
     }
-    return bytes;
+    return bytes + fmax((double)SLAB_BYTES, row_bytes * BLOCK_ROWS);
 }
 
 status_t table_count(struct table *table, int64_t *customers)

@@ -1,14 +1,17 @@
 """A fit that is asked to stop ends with 75 and goes on later to the same bytes; a checkpoint of another job is refused."""
 
+import os
 import shutil
 import signal
+import subprocess
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from checkpoints import put_together, take_apart, xxh3
 from conftest import RESULT_FILES, blobs, datasets, error_lines, fit, lohko, write_config, write_matrix
-from interruption import AT_SECOND_CHECKPOINT, STOP, Job, contents, faults, run  # noqa: F401 (a fixture)
+from interruption import AT_SECOND_CHECKPOINT, STOP, Job, contents, faults, run, wait_for  # noqa: F401 (a fixture)
 from test_same_bytes import differing
 
 CHECKPOINT = "checkpoint.lohko"
@@ -162,6 +165,45 @@ def test_a_signal_while_mpi_starts(tmp_path, stopped, faults):  # noqa: F811
         done = run(faults, f"{starting} {-signal.SIGTERM}", "fit", config, "-q", *options)
         assert done.returncode == code and len(error_lines(done.stderr)) == 1 and words in done.stderr
         assert contents(tmp_path / "results") == before
+
+
+@pytest.mark.parametrize("ranks", [None, 2])
+def test_a_signal_while_it_waits_for_its_config(tmp_path, faults, ranks):  # noqa: F811
+    """Which comes through a pipe that nobody has written into yet."""
+    os.mkfifo(tmp_path / "config.yaml")
+    with Job(faults, "0 open none 0 0", "fit", tmp_path / "config.yaml", "-q", ranks=ranks) as job:
+        wait_for(lambda: job.find_ranks() and is_open(job.pid[0], "config.yaml"))
+        job.send(signal.SIGTERM)
+        done = job.end()
+    assert done.returncode == STOPPED and error_lines(done.stderr) == [f"lohko: {NOTHING}: run it again"]
+
+
+def is_open(pid, name):
+    try:
+        return any(os.readlink(link).endswith(name) for link in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def test_a_config_through_a_pipe(tmp_path, customers, whole):
+    config = write_config(tmp_path, customers, **KMEANS | {"run__checkpoint": 600})
+    text = config.read_text()
+    config.unlink()
+    os.mkfifo(config)
+    writer = subprocess.Popen(["sh", "-c", 'sleep 0.3; printf %s "$1" > "$2"', "sh", text, str(config)])
+    done = lohko("fit", config, "-q")
+    assert done.returncode == 0 and writer.wait() == 0, done.stderr
+    same_as(tmp_path / "results", whole("kmeans"))
+
+
+def test_a_pipe_in_the_place_of_a_file_to_write(tmp_path, customers, whole):
+    """It would wait for somebody who reads it."""
+    config = write_config(tmp_path, customers, **KMEANS | {"run__checkpoint": 600})
+    (tmp_path / "results").mkdir()
+    for name in sorted(RESULT_FILES):
+        os.mkfifo(tmp_path / "results" / f"{name}.partial")
+    assert lohko("fit", config, "-q").returncode == 0
+    same_as(tmp_path / "results", whole("kmeans"))
 
 
 def test_without_checkpoints(tmp_path, customers, faults):  # noqa: F811

@@ -2,6 +2,7 @@
 every dataset has the same bytes. What is said to be needed is enough, and not exceeded. Jobs that are stopped, or fail,
 while they read again."""
 
+import json
 import os
 import re
 import shutil
@@ -108,6 +109,56 @@ def test_last_year(tmp_path):
     assert differing(*found) == []
     migration = [(tmp_path / name / "results" / "migration.csv").read_bytes() for name in done]
     assert migration[0] == migration[1]
+
+
+def peak(directory, path, ranks=None, **settings):
+    """Bytes that a rank took, which are no more than was said."""
+    results = fit(directory, path, ranks=ranks, options=(), **settings)
+    (said,) = re.findall(r"memory: about (\d+\.\d+) GiB", results.stderr)
+    taken = results.summary["job"]["peak_bytes_per_rank"]
+    assert taken <= (float(said) + 0.005) * 2**30
+    return taken
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_an_id_that_most_rows_have(tmp_path, ranks):
+    """All of its rows would go to one rank, and lists of them, too."""
+    rows = 2_000_000
+    ids = np.where(np.arange(rows) % 5 < 4, 7, np.arange(rows))
+    path = write_matrix(tmp_path / "in.h5", blobs(rows, 1, 2, 1).astype("f4"), ids=ids)
+    settings = {"segments__k": 2, "kmeans__restarts": 1, "hierarchy__leaves": 0, "input__duplicates": "first"}
+    assert peak(tmp_path, path, ranks, **settings) < 80 * 2**20
+
+
+def test_two_columns_of_a_wide_matrix(tmp_path):
+    """Rows are read whole."""
+    path = write_matrix(tmp_path / "in.h5", np.random.default_rng(1).normal(size=(1100, 20_000)))
+    peak(tmp_path, path, segments__k=2, hierarchy__leaves=0, features__use=["feature_0", "feature_1"])
+
+
+def test_distances_of_all_customers_are_there_once(tmp_path):
+    """Those of the tree are gone when replicates grow theirs."""
+    path = write_matrix(tmp_path / "in.h5", blobs(3000, 4, 3, 1))
+    settings = {"segments__k": 3, "segments__method": "hierarchy", "hierarchy__leaves": "all",
+                "hierarchy__linkage": "average"}
+    plain = least(tmp_path / "plain", path, **settings)
+    judged = least(tmp_path / "judged", path, stability__replicates=4, **settings)
+    assert plain < judged < 1.3 * plain
+    config = write_config(tmp_path, path, run__memory=judged, stability__replicates=4, **settings)
+    assert lohko("fit", config, "-q").returncode == 0
+    summary = json.loads((tmp_path / "results" / "summary.json").read_text())
+    assert summary["job"]["peak_bytes_per_rank"] <= judged
+
+
+def test_the_least_is_no_more_than_all(tmp_path):
+    """Where reading again would take more than the customers themselves."""
+    values = np.random.default_rng(1).normal(size=(3000, 2000))
+    path = write_matrix(tmp_path / "in.h5", values, chunks=(3000, 2000))
+    settings = {"segments__k": 2, "kmeans__restarts": 1, "hierarchy__leaves": 0}
+    bytes_ = least(tmp_path, path, **settings)
+    for memory, code in ((bytes_, 0), (bytes_ - 2**20, 71)):
+        config = write_config(tmp_path, path, run__memory=memory, **settings)
+        assert lohko("fit", config, "-q").returncode == code
 
 
 def test_one_byte_less_is_refused(tmp_path, customers):
