@@ -99,10 +99,10 @@ status_t output_add(struct output *output, const char *name, const char **partia
         *temporary = NULL;
     output->count++;
     *partial = *temporary;
-    /* A killed job's, or no file at all: a pipe would wait for a reader. What cannot be removed cannot be
-     * created. */
-    if (*temporary)
-        (void)unlink(*temporary);
+    struct stat there;
+    if (*temporary && lstat(*temporary, &there) == 0 && !S_ISREG(there.st_mode))
+        (void)unlink(
+            *temporary); /* a pipe would wait for a reader; what cannot be removed cannot be created */
     return status_of_allocation(*path && *temporary ? *path : NULL, 1, "a path");
 }
 
