@@ -116,8 +116,8 @@ static bool may_leave_out(const struct fit *fit)
 static status_t refuse_overwriting_input(const struct fit *fit)
 {
     const struct config *config = &fit->config;
-    bool input = is_overwritten(config->output, config->input_path);
-    if (input || (config->previous && is_overwritten(config->output, config->previous)))
+    bool input = overwritten_name(config->output, config->input_path) != NULL;
+    if (input || (config->previous && overwritten_name(config->output, config->previous)))
         return status_new(
             EXIT_BAD_CONFIG,
             "output.directory: %s holds %s, which would be overwritten (expected: another directory)",
@@ -132,8 +132,8 @@ static status_t open_all(struct fit *fit)
     if (!status)
         status = comm_hosts(fit->comm, &fit->hosts);
     if (!status)
-        status = comm_agree(fit->comm,
-                            fit->comm->rank == 0 ? output_claim(&fit->output, fit->config.output) : STATUS_OK);
+        status = comm_agree(fit->comm, fit->comm->rank == 0 ? output_claim(&fit->output, fit->config.output)
+                                                            : STATUS_OK);
     if (!status)
         status = fit_checkpoint_open(fit);
     if (!status)

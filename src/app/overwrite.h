@@ -2,8 +2,6 @@
 #ifndef LOHKO_APP_OVERWRITE_H
 #define LOHKO_APP_OVERWRITE_H
 
-#include <stdbool.h>
-
 #include "core/comm.h"
 #include "core/status.h"
 
@@ -13,11 +11,12 @@ struct overwrite {
     const char *path; /* NULL: none */
 };
 
-/* Whether the file at `path` is results.h5 of `directory`, by whatever name; not where either is missing.
- * Local. */
-bool is_overwritten(const char *directory, const char *path);
+/* The name in `directory` under which any of the commands writes, makes or removes a file, and at which the
+ * file at `path` lies, by whatever name; NULL: none, or there is no such file. Local. */
+const char *overwritten_name(const char *directory, const char *path);
 
-/* EXIT_BAD_USAGE (--output) where results.h5 of `directory` is one of the files. Rank 0 looks. Collective. */
+/* EXIT_BAD_USAGE (--output) where one of the files has such a name in `directory`. Rank 0 looks. Collective.
+ */
 status_t refuse_overwriting(struct comm *comm, const char *directory, const struct overwrite *file, int count)
     __attribute__((warn_unused_result));
 
