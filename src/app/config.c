@@ -251,8 +251,9 @@ static status_t read_text(const char *path, int descriptor, char *text, int64_t 
 {
     for (*size = 0; *size <= FILE_SIZE_LIMIT;) {
         struct pollfd there = {.fd = descriptor, .events = POLLIN};
-        if (poll(&there, 1, -1) < 0 && errno == EINTR)
-            return comm_stopped();
+        if (poll(&there, 1, -1) < 0)
+            return errno == EINTR ? comm_stopped()
+                                  : status_new(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
         ssize_t count = read(descriptor, text + *size, (size_t)(FILE_SIZE_LIMIT + 1 - *size));
         if (count < 0 && (errno == EAGAIN || errno == EINTR))
             continue;

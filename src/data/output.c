@@ -73,7 +73,9 @@ status_t output_claim(struct output *output, const char *directory)
         return status;
     output->claim = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     output->is_claimed = output->claim >= 0;
-    for (int tries = 0; output->is_claimed && flock(output->claim, LOCK_EX | LOCK_NB) != 0; tries++) {
+    if (!output->is_claimed) /* nor could it be flushed when files have come into it */
+        return status_new(EXIT_NO_OUTPUT, "%s: cannot be opened: %s", directory, strerror(errno));
+    for (int tries = 0; flock(output->claim, LOCK_EX | LOCK_NB) != 0; tries++) {
         if (errno != EWOULDBLOCK) /* cannot be locked here */
             break;
         if (tries == CLAIM_TRIES)
@@ -100,9 +102,9 @@ status_t output_add(struct output *output, const char *name, const char **partia
     output->count++;
     *partial = *temporary;
     struct stat there;
+    /* A pipe would wait for a reader. What cannot be removed cannot be created either. */
     if (*temporary && lstat(*temporary, &there) == 0 && !S_ISREG(there.st_mode))
-        (void)unlink(
-            *temporary); /* a pipe would wait for a reader; what cannot be removed cannot be created */
+        (void)unlink(*temporary);
     return status_of_allocation(*path && *temporary ? *path : NULL, 1, "a path");
 }
 

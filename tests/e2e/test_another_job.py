@@ -53,6 +53,15 @@ def test_one_that_is_just_ending(tmp_path, customers, whole, faults):  # noqa: F
     same_as(tmp_path / "results", whole("kmeans"))
 
 
+def test_a_directory_that_cannot_be_opened(tmp_path, customers, faults):  # noqa: F811
+    """Files could be made in it, but not flushed with it: said at once, and not when all the work is done."""
+    config = write_config(tmp_path, customers, **KMEANS)
+    done = run(faults, f"0 open results 0 {errno.EACCES}", "fit", config, "-q")
+    assert done.returncode == 73 and len(error_lines(done.stderr)) == 1, done.stderr
+    assert "results: cannot be opened: Permission denied" in done.stderr
+    assert contents(tmp_path / "results") == {}
+
+
 def test_a_signal_while_room_is_made(tmp_path, customers, whole, faults):  # noqa: F811
     """It interrupts the system's call on some file systems; the call is made again."""
     config = write_config(tmp_path, customers, **KMEANS | {"run__checkpoint": 600})

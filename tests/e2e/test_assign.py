@@ -435,24 +435,3 @@ def test_the_command_line(tmp_path, plain):
     done = lohko("assign", "--help")
     assert done.returncode == 0 and all(f"--{key}" in done.stdout for key in ("model", "input", "output", "features"))
     assert "lohko assign" in lohko("--help").stdout
-
-
-# ---- size ------------------------------------------------------------------------------------------------------------
-
-
-def test_memory_does_not_grow_with_the_customers(tmp_path):
-    """Four bytes a customer would be 11 MB more, shared by two ranks. (A program started without mpirun has the peak
-    of these tests, whose child it is.)"""
-    if b"__asan_init" in LOHKO.read_bytes():
-        pytest.skip("the sanitizer keeps freed memory")
-    peak = []
-    for count in (1_100_000, 4_000_000):
-        path = tmp_path / f"{count}.h5"
-        size = ("--customers", count, "--features", 4, "--segments", 4)
-        assert lohko("generate", *size, "--output", path, "-q").returncode == 0
-        if not peak:
-            results = fit(tmp_path, path, **SETTINGS)
-        found = assign(model_of(results), path, tmp_path / f"out{count}", "-q", ranks=2)
-        assert len(found.segment) == count
-        peak.append(found.summary["job"]["peak_bytes_per_rank"])
-    assert peak[1] - peak[0] < 2_000_000, peak

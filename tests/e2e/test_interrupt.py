@@ -336,7 +336,8 @@ def test_what_may_differ(tmp_path, customers, stopped, whole):
     """Where things are and how it runs."""
     config = moved(stopped, tmp_path)
     shutil.copy(customers, tmp_path / "copy.h5")
-    options = [f"--input.path={tmp_path / 'copy.h5'}", "--run.memory=3G", "--run.checkpoint=600"]
+    options = [f"--input.path={tmp_path / 'copy.h5'}", "--run.memory=3G", "--run.checkpoint=600",
+               "--input.features=/features"]
     done = lohko("fit", config, "--run.resume=true", *options)
     assert done.returncode == 0 and "going on" in done.stderr, done.stderr
     same_as(tmp_path / "results", whole("kmeans"))
