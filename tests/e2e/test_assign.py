@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ENVIRONMENT, LOHKO, blobs, datasets, error_lines, fit, lohko, with_holes, write_matrix
+from conftest import ENVIRONMENT, blobs, datasets, error_lines, fit, lohko, with_holes, write_matrix
 
 NAMES = ["recency", "orders", "basket", "visits"]
 SCORES = ["segment", "distance", "runner_up", "shadow", "customer_id"]
