@@ -1,5 +1,5 @@
-"""Jobs that meet what another one has left or is just writing: two at a time in one directory, a checkpoint that was set
-aside, and inputs and last years that differ from those of the checkpoint in less than their values."""
+"""Jobs that meet what another one has left or is just writing: two at a time in one directory, a checkpoint that was
+set aside, and inputs and last years that differ from those of the checkpoint in less than their values."""
 
 import errno
 import signal
